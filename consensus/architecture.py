@@ -1,6 +1,7 @@
 """The names of networks: c16b2 has 16 channels and 2 blocks."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 FORM = "c<4..256>b<1..20>, such as c16b2"
@@ -18,6 +19,7 @@ class Architecture(NamedTuple):
     blocks: int
 
 
+@lru_cache(maxsize=256)
 def parse_architecture(name: str) -> Architecture | None:
     """Return the architecture of this name; None if no program trains such a network."""
     match = _NAME.fullmatch(name)

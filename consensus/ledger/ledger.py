@@ -80,7 +80,8 @@ class Ledger(Views):
     def __init__(self, state: State) -> None:
         """Begin with `state`, which nobody else may change any more; see `found` and `restore`."""
         super().__init__(state)
-        self._digest = state.digest()
+        self._digest: bytes | None = None  # of the state after the last round, once it was asked for
+        self._digest_before = b""  # of the state before the present round, where something may come to need it
 
     @classmethod
     def found(cls, genesis: Genesis) -> Self:
@@ -105,6 +106,8 @@ class Ledger(Views):
         if decided.number <= state.round:
             raise ValueError(f"round {decided.number} after round {state.round}: rounds are applied in order")
         self._remembered.clear()
+        self._digest_before = self.digest() if self._may_promote(decided) else b""
+        self._digest = None
         state.effects = []
         state.round = decided.number
         if decided.judges:
@@ -113,8 +116,12 @@ class Ledger(Views):
             self._apply_event(ordered)
         custody.settle(state, self._place())
         membership.suggest_absent_leave(state, self._place())
-        self._digest = state.digest()
         return tuple(state.effects)
+
+    def _may_promote(self, decided: DecidedRound) -> bool:
+        """Return whether a vote may end in this round: the statement of a promotion has the digest before its round."""
+        transactions = (table for ordered in decided.events for table in ordered.event.transactions)
+        return self._state.epoch.needs_recount or any(table.get("type") == Vote.TYPE for table in transactions)
 
     def close(self, decided: DecidedRound) -> Closing:
         """End the epoch with its closing round, the one applied last.
@@ -126,6 +133,7 @@ class Ledger(Views):
         if reason is None or decided.number != state.round:
             raise ValueError(f"the epoch does not close with round {decided.number}")
         self._remembered.clear()
+        digest, self._digest = self.digest(), None
         state.effects = []
         membership.begin_next_epoch(state, self._place())
         pruning.prune(state)
@@ -138,7 +146,7 @@ class Ledger(Views):
             old=before.roster.digest,
             roster=state.roster,
             roster_version=state.epoch.version,
-            ledger=self._digest,
+            ledger=digest,
             snapshot=hashlib.sha256(data).digest(),
             round=state.round,
             ordered=state.index + 1,
@@ -147,7 +155,6 @@ class Ledger(Views):
         )
         state.epoch.set_record(record)
         self._emit_epoch(record, reason)
-        self._digest = state.digest()
         return Closing(record, data, tuple(state.effects))
 
     def _emit_epoch(self, record: EpochRecord, reason: str) -> None:
@@ -171,7 +178,9 @@ class Ledger(Views):
         return Place(state.round, state.time, state.index, bytes(32), state.clock)
 
     def digest(self) -> bytes:
-        """Return the SHA-256 over the whole state after the last round."""
+        """Return the SHA-256 over the whole state after the last round; it is computed when it is first asked for."""
+        if self._digest is None:
+            self._digest = self._state.digest()
         return self._digest
 
     def _apply_event(self, ordered: OrderedEvent) -> None:
@@ -204,7 +213,7 @@ class Ledger(Views):
         for candidate in sorted(state.candidates):
             candidacy = state.candidates.get(candidate)  # a promotion drops other candidates
             if candidacy is not None and candidacy.ripe is not None:
-                votes.settle(state, place, candidacy, self._digest)
+                votes.settle(state, place, candidacy, self._digest_before)
         for _, proposal in sorted(state.proposals.items()):
             membership.settle(state, place, proposal)
 
@@ -276,7 +285,7 @@ class Ledger(Views):
             case Result():
                 results.apply_result(state, place, author, transaction)
             case Vote():
-                votes.apply_vote(state, place, author, transaction, self._digest)
+                votes.apply_vote(state, place, author, transaction, self._digest_before)
             case Finding():
                 findings.apply_finding(state, place, author, transaction)
             case ShardFinding():

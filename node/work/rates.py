@@ -4,9 +4,10 @@ What is measured is kept in a file, so that a node knows its rates after a resta
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,16 +89,17 @@ class Rates:
         """
         rates: dict[str, int] = {}
         for kind, each in self._seconds.items():
-            name = _announced_name(kind.split(" "))
+            name = _announced_name(kind)
             if name and each > 0:
                 rates.pop(name, None)
                 rates[name] = max(1, round(min(3600 / each, _LARGEST_RATE)))
         return dict(list(rates.items())[-_MOST_ANNOUNCED:])
 
 
-def _announced_name(words: Sequence[str]) -> str:
+@lru_cache(maxsize=1024)
+def _announced_name(kind: str) -> str:
     """Return the name in a profile of a kind of jobs; empty if profiles do not tell it, or if it is none of ours."""
-    match words:
+    match kind.split(" "):
         case ["selfplay", configuration, search, *_]:
             work = "random" if search == "random" else "selfplay"
         case ["train", configuration, _]:  # first networks have one word more

@@ -15,6 +15,7 @@ from consensus.ledger.steering.capability import lets_better_ones_train
 from consensus.ledger.steering.congestion import congestion
 from consensus.ledger.steering.families import next_family
 from consensus.ledger.steering.training_due import has_enough_games, training_due
+from consensus.ledger.views import Views
 
 
 def wanted_training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> Work | None:
@@ -54,8 +55,7 @@ def _obstacle(ledger: Ledger, member: MemberId, configuration: Configuration, av
         return "it trains already, and nobody trains two at once"
     if ledger.is_paused("train", name):
         return "training is paused"
-    wanted = "train", name, next_family(ledger, configuration)
-    if any((claim.kind, claim.configuration, claim.family) == wanted for claim in ledger.claims()):
+    if (name, next_family(ledger, configuration)) in ledger.remember(_trained_now):
         return "it is trained already"
     if _is_contested(ledger, name, avoided, is_steered):
         return "a candidate is measured"
@@ -66,6 +66,11 @@ def _obstacle(ledger: Ledger, member: MemberId, configuration: Configuration, av
     if is_steered and _leaves_it_to_better_ones(ledger, member, configuration):
         return "faster or cheaper trainers come first"
     return "its first network waits for the sibling's" if _waits_for_sibling(ledger, configuration, avoided) else ""
+
+
+def _trained_now(ledger: Views) -> set[tuple[str, str | None]]:
+    """Return the configurations and families that somebody trains."""
+    return {(claim.configuration, claim.family) for claim in ledger.claims() if claim.kind == "train"}
 
 
 def _evaluators_lag(ledger: Ledger) -> bool:

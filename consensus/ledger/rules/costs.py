@@ -9,6 +9,7 @@ evaluation costs what its multiplications cost: those of the network, and what r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from consensus.architecture import Architecture, parse_architecture
@@ -36,6 +37,7 @@ _PLIES_OF_CELL = 32
 """A game is cut at so many plies for each cell, so no more are counted."""
 
 
+@lru_cache(maxsize=1024)
 def cost_of_evaluation(architecture: str, configuration: str) -> int:
     """Return what one evaluation by a network costs on the board of a configuration, in thousandths of the unit."""
     board = configuration.partition("-")[0]

@@ -26,7 +26,7 @@ from consensus.keys import MemberId
 from consensus.ledger.records.entities import Place, Shard
 from consensus.ledger.records.transactions import Held
 from consensus.ledger.rules import shards
-from consensus.ledger.state.state import RefusedError, State
+from consensus.ledger.state.state import MemberProfile, RefusedError, State
 
 GIVEN_UP = 8  # times `custody_s`
 _MORE = 3  # are asked besides those that are needed, one after the other
@@ -35,16 +35,23 @@ _SECOND_NS = 10**9
 
 def order(state: State, digest: bytes) -> list[MemberId]:
     """Return all members in the order in which they are to hold a blob, whether they are there or not."""
-    hidden = {member for member, profile in state.profiles.items() if profile.hidden}
-    return order_of(state.roster.weights, digest, hidden)
+    return order_of(state.roster.weights, digest, state.profiles.recall(_hidden))
+
+
+def _hidden(profiles: Mapping[MemberId, MemberProfile]) -> frozenset[MemberId]:
+    return frozenset(member for member, profile in profiles.items() if profile.hidden)
 
 
 def order_of(weights: Mapping[MemberId, int], digest: bytes, hidden: Set[MemberId] = frozenset()) -> list[MemberId]:
     """Return the members with these weights in the order in which they are to hold a blob."""
-    return sorted(weights, key=lambda member: (member in hidden, not weights[member], -rank(digest, member), member))
+    return sorted(_ranked(tuple(weights), digest), key=lambda member: (member in hidden, not weights[member]))
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 12)
+def _ranked(members: tuple[MemberId, ...], digest: bytes) -> tuple[MemberId, ...]:
+    return tuple(sorted(members, key=lambda member: (-rank(digest, member), member)))
+
+
 def rank(digest: bytes, member: MemberId) -> int:
     """Return the number of a member for a shard: members with larger ones come first."""
     return int.from_bytes(sha256(b"ringrift/custody/1" + digest + member).digest()[:8])

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consensus.ledger.records.entities import Candidacy
 from consensus.ledger.steering.signals import FULL
 from consensus.ledger.views import Views
 
@@ -54,9 +53,9 @@ def _congestion(ledger: Views) -> Congestion:
     whole = max(ledger.settings_on(entry.name).match.block_limit for entry in ledger.configurations())
     ended = [(entry.place.clock, entry.blocks) for entry in ledger.promotions()]
     ended += [(entry.place.clock, entry.blocks) for entry in ledger.closed_candidates()]
-    played = [reported for entry in candidates for reported in _reported_blocks(entry)]
+    played = [reported for entry in candidates for reported in entry.reported_blocks]
     finished = sum(blocks for clock, blocks in (*ended, *played) if clock > lately)
-    now = sum(_open_blocks(entry) for entry in candidates)
+    now = sum(entry.open_blocks for entry in candidates)
     return Congestion(
         open=now,
         open_at_nomination=now
@@ -66,16 +65,3 @@ def _congestion(ledger: Views) -> Congestion:
         congested=settings.steering.congested,
         relieved=settings.steering.relieved,
     )
-
-
-def _open_blocks(candidacy: Candidacy) -> int:
-    """Return the blocks that a match may still need."""
-    if candidacy.ripe is not None:
-        return 0
-    return candidacy.settings.slot_blocks * sum(slot.result is None for slot in candidacy.slots)
-
-
-def _reported_blocks(candidacy: Candidacy) -> list[tuple[int, int]]:
-    """Return when each slot of an open match was reported, and its blocks."""
-    results = [slot.result for slot in candidacy.slots if slot.result is not None]
-    return [(result.place.clock, candidacy.settings.slot_blocks) for result in results]

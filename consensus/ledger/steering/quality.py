@@ -58,8 +58,8 @@ def quality_of(ledger: Views, configuration: str) -> Quality:
 
 
 def _quality_of(ledger: Views, configuration: str) -> Quality:
-    shards = _shards_of_training(ledger, configuration)
-    facts = ledger.recall(_facts_of, configuration, shards)
+    basis = ledger.shards(configuration), ledger.settings_on(configuration)
+    facts = ledger.recall(_facts_of, configuration, basis)
     window_s = ledger.settings.steering.window_s
     age_s = (ledger.clock - ledger.deliveries(configuration).newest) // SECOND
     parts = parts_of(facts)
@@ -75,11 +75,8 @@ def _quality_of(ledger: Views, configuration: str) -> Quality:
 
 
 def _facts_of(ledger: Views, configuration: str) -> GameFacts:
-    return sum_up(configuration, _shards_of_training(ledger, configuration))
-
-
-def _shards_of_training(ledger: Views, configuration: str) -> list[Shard]:
-    return newest_shards(ledger, configuration, ledger.settings_on(configuration).training.games)
+    games = ledger.settings_on(configuration).training.games
+    return sum_up(configuration, newest_shards(ledger, configuration, games))
 
 
 def newest_shards(ledger: Views, configuration: str, games: int) -> list[Shard]:

@@ -174,7 +174,7 @@ def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple
     found: dict[str, tuple[Signal, ...]] = {}
     for name, age in ages.items():
         lost, error, good = regression(ledger, name), rating_error(ledger, name), quality_of(ledger, name)
-        raised = signals.parts_of_curriculum(name, rises, settings.window_s)
+        raised = signals.parts_of_curriculum(name, rises)
         found[name] = (
             Signal(
                 "staleness",
@@ -238,6 +238,7 @@ def _rises(ledger: Views, window_s: int) -> tuple[Rise, ...]:
             FULL * promotion.score // max(1, promotion.blocks * promotion.most) - FULL // 2,
             (ledger.clock - promotion.place.clock) // SECOND,
             above[promotion.configuration],
+            window_s,
         )
         for promotion in ledger.promotions()
         if ledger.clock - promotion.place.clock < window_s * SECOND

@@ -41,13 +41,19 @@ class Ages:
 
 @dataclass(frozen=True)
 class Rise:
-    """A promotion: the score of the match beyond one half, in thousandths, and how old it is, in seconds."""
+    """A promotion: the score of the match beyond one half, in thousandths, how old it is, and until when it counts."""
 
     configuration: str
     number: int
     beyond: int
-    age: int
+    age: int  # s
     is_above_heuristic: bool
+    window_s: int
+
+    @cached_property
+    def worth(self) -> int:
+        """What it adds to the curriculum of its own configuration: four times the score, less with age."""
+        return min(FULL, max(0, 4 * self.beyond)) * max(0, self.window_s - self.age) // max(1, self.window_s)
 
     @cached_property
     def name(self) -> str:
@@ -85,24 +91,17 @@ def curriculum(parts: Iterable[tuple[str, int]], regression: int) -> int:
     return min(FULL, total) * (FULL - min(FULL, regression)) // FULL
 
 
-def parts_of_curriculum(configuration: str, rises: Iterable[Rise], window_s: int) -> tuple[tuple[str, int], ...]:
+def parts_of_curriculum(configuration: str, rises: Iterable[Rise]) -> tuple[tuple[str, int], ...]:
     """Return what each promotion adds to the curriculum of a configuration, such as ("hex8-2 no. 3", 240).
 
     That is all that it is worth for its own, and of a sibling's the part of `relation`.
     """
     parts: list[tuple[str, int]] = []
     for rise in rises:
-        own = _worth(rise.beyond, rise.age, window_s)
-        part = own and own * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
+        part = rise.worth and rise.worth * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
         if part:
             parts.append((rise.name, part))
     return tuple(parts)
-
-
-@lru_cache(maxsize=4096)
-def _worth(beyond: int, age: int, window_s: int) -> int:
-    """Return what a promotion adds to the curriculum of its own configuration: four times the score, less with age."""
-    return min(FULL, max(0, 4 * beyond)) * max(0, window_s - age) // max(1, window_s)
 
 
 def diversity(distinct: int, games: int) -> int:

@@ -56,20 +56,24 @@ def _training_due(ledger: Views, name: str) -> TrainingDue:
         )
     quality = quality_of(ledger, name).adjusted
     needed = min(threshold(base, quality, steering.swing), enough_games(settings, configuration))
-    errors = [
-        shard.facts.value_error
-        for shard in newest_shards(ledger, name, configuration.new_games)
-        if shard.facts is not None and shard.facts.searched
-    ]
     return TrainingDue(
         new_games=configuration.new_games,
         base=base,
         quality=quality,
         needed=needed,
         floor=needed * steering.early_floor // FULL,
-        is_certain=is_certain(errors, steering.early_interval),
+        is_certain=ledger.recall(_is_certain, name, (ledger.shards(name), configuration, settings)),
         rest_s=_rest_s(ledger, name, steering.cooldown_s),
     )
+
+
+def _is_certain(ledger: Views, name: str) -> bool:
+    errors = [
+        shard.facts.value_error
+        for shard in newest_shards(ledger, name, ledger.configuration(name).new_games)
+        if shard.facts is not None and shard.facts.searched
+    ]
+    return is_certain(errors, ledger.settings_on(name).steering.early_interval)
 
 
 def has_enough_games(ledger: Views, settings: Settings, configuration: Configuration) -> bool:

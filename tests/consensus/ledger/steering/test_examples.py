@@ -77,8 +77,8 @@ def test_curriculum() -> None:
     assert "`hexagonal-2` by 320, that of `hex8-4` by 240, and that of `square8-2` by 160" in PAGE
     names = ("hex8-2", "hexagonal-2", "hex8-4", "square8-2")
     for age, part in ((0, 1), (50, 2)):
-        rise = Rise("hex8-2", 1, beyond=100, age=age, is_above_heuristic=True)
-        found = [curriculum(parts_of_curriculum(name, [rise], 100), 0) for name in names]
+        rise = Rise("hex8-2", 1, beyond=100, age=age, is_above_heuristic=True, window_s=100)
+        found = [curriculum(parts_of_curriculum(name, [rise]), 0) for name in names]
         assert [value * part for value in found] == [400, 320, 240, 160]
 
     assert (

@@ -35,21 +35,21 @@ def test_what_a_promotion_is_worth_to_others() -> None:
 
 
 def raised(name: str, *rises: Rise, regression: int = 0) -> int:
-    return curriculum(parts_of_curriculum(name, rises, 100), regression)
+    return curriculum(parts_of_curriculum(name, rises), regression)
 
 
 def test_curriculum_rises_with_the_score_and_falls_with_age_and_regression() -> None:
-    rise = Rise("hex8-2", 1, beyond=100, age=0, is_above_heuristic=True)
+    rise = Rise("hex8-2", 1, beyond=100, age=0, is_above_heuristic=True, window_s=100)
     names = ("hex8-2", "hexagonal-2", "hex8-4", "square8-2")
     assert [raised(name, rise) for name in names] == [400, 320, 240, 160]
-    half = Rise("hex8-2", 2, beyond=100, age=50, is_above_heuristic=True)
+    half = Rise("hex8-2", 2, beyond=100, age=50, is_above_heuristic=True, window_s=100)
     assert raised("hex8-2", half) == 200
     assert raised("hex8-2", rise, half) == 600
     assert raised("hex8-2", rise, regression=250) == 300
     assert raised("hex8-2", *[rise] * 9) == 1000
-    assert raised("hex8-2", Rise("hex8-2", 1, -50, 0, False)) == 0
+    assert raised("hex8-2", Rise("hex8-2", 1, -50, 0, False, 100)) == 0
     assert raised("hex8-2") == 0
-    assert parts_of_curriculum("hex8-3", [rise, half], 100) == (("hex8-2 no. 1", 240), ("hex8-2 no. 2", 120))
+    assert parts_of_curriculum("hex8-3", [rise, half]) == (("hex8-2 no. 1", 240), ("hex8-2 no. 2", 120))
 
 
 def test_diversity_and_information() -> None:

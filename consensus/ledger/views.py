@@ -69,7 +69,7 @@ class Views:
         self._state = state
         self._remembered: dict[tuple[object, ...], Any] = {}  # what was made of this ledger since its last round
         self._recalled: dict[tuple[object, ...], tuple[Sequence[object], Any]] = {}
-        self._there: frozenset[MemberId] = frozenset()  # the last `present_members`
+        self._same: dict[tuple[object, str], Any] = {}  # the values that `same` has returned last
 
     def remember(self, make: Callable[..., T], *arguments: str) -> T:
         """Return what a pure function makes of this ledger, and of texts; between two rounds it is computed once."""
@@ -88,6 +88,13 @@ class Views:
         if known is None or not _are_same(known[0], basis):
             known = self._recalled[key] = basis, make(self, configuration)
         return known[1]
+
+    def same(self, make: object, name: str, value: T) -> T:
+        """Return the value that these names had last if it is equal, so that what was made of it can be recalled."""
+        known = self._same.get((make, name))
+        if known != value:
+            known = self._same[make, name] = value
+        return known
 
     @property
     def genesis(self) -> Genesis:
@@ -511,10 +518,7 @@ class Views:
 
 
 def _present(views: Views) -> frozenset[MemberId]:
-    found = custody.present(views._state)
-    if found != views._there:
-        views._there = found
-    return views._there
+    return views.same(_present, "", custody.present(views._state))
 
 
 def _in_order(claims: Table[ClaimKey, Claim]) -> tuple[Claim, ...]:

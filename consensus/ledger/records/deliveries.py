@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from consensus.ledger.records.entity import Entity
 
@@ -51,5 +52,14 @@ class Deliveries(Entity):
 
     def within(self, clock: int, window_ns: int) -> tuple[int, int]:
         """Return the cost and the games that were delivered in the window that ends now."""
-        recent = [bucket for bucket in self.buckets if bucket.start > clock - window_ns]
-        return sum(bucket.cost for bucket in recent), sum(bucket.games for bucket in recent)
+        cost, games = self._kept
+        for bucket in self.buckets:
+            if bucket.start > clock - window_ns:
+                break
+            cost, games = cost - bucket.cost, games - bucket.games
+        return cost, games
+
+    @cached_property
+    def _kept(self) -> tuple[int, int]:
+        """The cost and the games of all parts that are kept; few of them are out of the window."""
+        return sum(bucket.cost for bucket in self.buckets), sum(bucket.games for bucket in self.buckets)

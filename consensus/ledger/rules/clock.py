@@ -36,10 +36,10 @@ def _weighted_time(state: State, ordered: OrderedEvent) -> int:
 def weighted_median(times: Mapping[MemberId, int], weights: Mapping[MemberId, int]) -> int:
     """Return the least of the times up to which members of half of the weight or more are."""
     total, reached = sum(weights.values()), 0
-    for time, member in sorted((time, member) for member, time in times.items()):
+    for member in sorted(times, key=times.__getitem__):
         reached += weights[member]
         if 2 * reached >= total:
-            return time
+            return times[member]
     raise ValueError("nobody has a weight")
 
 

@@ -82,12 +82,16 @@ def scores_of(ledger: Views, configuration: str) -> Scores:
 
 
 def results_of(ledger: Views, configuration: str) -> tuple[Entity, ...]:
-    """Return the records from which everything follows that is known of the strength of a configuration's models."""
+    """Return the records from which everything follows that is known of the strength of a configuration's models.
+
+    They are the same ones as before while they are equal: who plays a series now does not matter.
+    """
     return ledger.remember(_results_of, configuration)
 
 
 def _results_of(ledger: Views, configuration: str) -> tuple[Entity, ...]:
-    return ledger.ratings(configuration), *ledger.series(configuration)
+    played = (entry.tally for entry in ledger.series(configuration))
+    return ledger.same(_results_of, configuration, (ledger.ratings(configuration), *played))
 
 
 def _scores(ledger: Views, configuration: str) -> Scores:

@@ -10,7 +10,6 @@ from consensus.keys import MemberId
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.ratings import Series
 from consensus.ledger.steering.capability import can_play_slot
-from consensus.ledger.steering.estimates import results_of
 from consensus.ledger.views import Views
 
 MEMBERS_FOR_EACH_RATER = 8
@@ -31,9 +30,7 @@ def series_due(
     taken = [claim.candidate for claim in claims]
     mine = {claim.candidate for claim in claims if claim.author == member}
     unsettled = (
-        series
-        for configuration in ledger.configurations()
-        for series in ledger.recall(_unsettled, configuration.name, results_of(ledger, configuration.name))
+        series for configuration in ledger.configurations() for series in _unsettled_of(ledger, configuration.name)
     )
     open_ = [
         series
@@ -54,6 +51,11 @@ def series_due(
         ),
         None,
     )
+
+
+def _unsettled_of(ledger: Views, configuration: str) -> tuple[Series, ...]:
+    basis = ledger.ratings(configuration), *ledger.series(configuration)
+    return ledger.recall(_unsettled, configuration, basis)
 
 
 def _unsettled(ledger: Views, configuration: str) -> tuple[Series, ...]:

@@ -96,12 +96,12 @@ def parts_of_curriculum(configuration: str, rises: Iterable[Rise]) -> tuple[tupl
 
     That is all that it is worth for its own, and of a sibling's the part of `relation`.
     """
-    parts: list[tuple[str, int]] = []
-    for rise in rises:
-        part = rise.worth and rise.worth * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
-        if part:
-            parts.append((rise.name, part))
-    return tuple(parts)
+    parts = (
+        (rise.name, rise.worth * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL)
+        for rise in rises
+        if rise.worth
+    )
+    return tuple([part for part in parts if part[1]])
 
 
 def diversity(distinct: int, games: int) -> int:

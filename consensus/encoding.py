@@ -277,10 +277,15 @@ def _read_text(data: bytes, start: int, end: int) -> str:
 def _read_array(data: bytes, at: int, length: int, budget: _Budget) -> tuple[Decoded, int]:
     _end(data, at, length)  # an item takes at least one byte: refuse impossible lengths before reading
     budget.take(length, at)
-    items = []
+    items: list[Decoded] = []
     for _ in range(length):
-        item, at = _read(data, at, budget)
-        items.append(item)
+        head = data[at] if at < len(data) else _CUT
+        if head < 24:  # as in `_read`, without a call
+            items.append(head)
+            at += 1
+        else:
+            item, at = _read(data, at, budget)
+            items.append(item)
     return items, at
 
 

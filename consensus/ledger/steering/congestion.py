@@ -9,8 +9,11 @@ that were trained on a claim count: else whoever nominates anything would keep a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
+from consensus.ledger.records.entities import ClosedCandidate, Promotion
 from consensus.ledger.steering.signals import FULL
 from consensus.ledger.views import Views
 
@@ -51,8 +54,8 @@ def _congestion(ledger: Views) -> Congestion:
     lately = ledger.clock - LATELY_S * 10**9
     last = max((entry.place.clock for entry in candidates), default=0)
     whole = max(ledger.settings_on(entry.name).match.block_limit for entry in ledger.configurations())
-    ended = [(entry.place.clock, entry.blocks) for entry in ledger.promotions()]
-    ended += [(entry.place.clock, entry.blocks) for entry in ledger.closed_candidates()]
+    since = min(lately, last)
+    ended = [*_ended_after(since, ledger.promotions()), *_ended_after(since, ledger.closed_candidates())]
     played = [reported for entry in candidates for reported in entry.reported_blocks]
     finished = sum(blocks for clock, blocks in (*ended, *played) if clock > lately)
     now = sum(entry.open_blocks for entry in candidates)
@@ -65,3 +68,9 @@ def _congestion(ledger: Views) -> Congestion:
         congested=settings.steering.congested,
         relieved=settings.steering.relieved,
     )
+
+
+def _ended_after(clock: int, matches: Sequence[Promotion] | Sequence[ClosedCandidate]) -> list[tuple[int, int]]:
+    """Return when matches ended that did so after a clock, of some in the order of their ends, and their blocks."""
+    newest_first = takewhile(lambda entry: entry.place.clock > clock, reversed(matches))
+    return [(entry.place.clock, entry.blocks) for entry in newest_first]

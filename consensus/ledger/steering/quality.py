@@ -7,7 +7,7 @@ for long.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consensus.ledger.records.entities import Shard
 from consensus.ledger.steering.signals import FULL, NEUTRAL, SECOND
@@ -59,9 +59,16 @@ def quality_of(ledger: Views, configuration: str) -> Quality:
 
 def _quality_of(ledger: Views, configuration: str) -> Quality:
     basis = ledger.shards(configuration), ledger.settings_on(configuration)
-    facts = ledger.recall(_facts_of, configuration, basis)
-    window_s = ledger.settings.steering.window_s
+    fresh = ledger.recall(_fresh_quality, configuration, basis)
     age_s = (ledger.clock - ledger.deliveries(configuration).newest) // SECOND
+    window_s = ledger.settings.steering.window_s
+    return replace(fresh, age_s=age_s, adjusted=adjusted(fresh.quality, fresh.confidence, age_s, window_s))
+
+
+def _fresh_quality(ledger: Views, configuration: str) -> Quality:
+    """Return the quality as if the newest games had just come."""
+    games = ledger.settings_on(configuration).training.games
+    facts = sum_up(configuration, newest_shards(ledger, configuration, games))
     parts = parts_of(facts)
     quality, confidence = weighted(parts), confidence_in(facts.games)
     return Quality(
@@ -69,14 +76,9 @@ def _quality_of(ledger: Views, configuration: str) -> Quality:
         parts=parts,
         quality=quality,
         confidence=confidence,
-        age_s=age_s,
-        adjusted=adjusted(quality, confidence, age_s, window_s),
+        age_s=0,
+        adjusted=adjusted(quality, confidence, 0, ledger.settings.steering.window_s),
     )
-
-
-def _facts_of(ledger: Views, configuration: str) -> GameFacts:
-    games = ledger.settings_on(configuration).training.games
-    return sum_up(configuration, newest_shards(ledger, configuration, games))
 
 
 def newest_shards(ledger: Views, configuration: str, games: int) -> list[Shard]:

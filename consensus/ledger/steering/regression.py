@@ -26,6 +26,11 @@ def _compared_models(ledger: Views, configuration: str) -> tuple[ModelComparison
 
 def regression(ledger: Views, configuration: str) -> int:
     """Return the part of the points, in thousandths, that the canonical model lost against an earlier one; 0: none."""
+    settings = ledger.settings_on(configuration)
+    return ledger.recall(_regression, configuration, (settings, *results_of(ledger, configuration)))
+
+
+def _regression(ledger: Views, configuration: str) -> int:
     alarms = [entry for entry in compared_models(ledger, configuration) if entry.is_regression]
     return max(
         (max(0, FULL * (entry.before - entry.now) // (entry.blocks * entry.most)) for entry in alarms), default=0

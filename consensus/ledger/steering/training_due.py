@@ -125,9 +125,7 @@ def _rest_s(ledger: Views, name: str, cooldown_s: int) -> int:
 
 def _ends(ledger: Views) -> dict[str, int]:
     """Return the clock when the last candidate of each configuration was promoted or closed, ns."""
-    ends: dict[str, int] = {}
-    places = [(entry.configuration, entry.place) for entry in ledger.promotions()]
-    places += [(entry.configuration, entry.place) for entry in ledger.closed_candidates()]
-    for name, place in places:
-        ends[name] = max(place.clock, ends.get(name, 0))
+    ends = {entry.configuration: entry.place.clock for entry in ledger.promotions()}  # oldest first
+    for entry in ledger.closed_candidates():
+        ends[entry.configuration] = max(entry.place.clock, ends.get(entry.configuration, 0))
     return ends

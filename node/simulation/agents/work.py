@@ -87,7 +87,7 @@ class WorkAgent:
         self._must_look = True
 
     def _look_if_due(self) -> None:
-        if self.is_idle and self._must_look and self._now_s - self._looked_s >= _LOOK_S:
+        if self._must_look and self._now_s - self._looked_s >= _LOOK_S:
             self._choose()
 
     def _choose(self) -> None:
@@ -137,7 +137,8 @@ class WorkAgent:
             is_over = self._is_granted and self._asked is not None and self._is_gone(self._asked)
         if is_over:
             self._lose()
-        self._look_if_due()
+        if self.is_idle:
+            self._look_if_due()
 
     def _is_gone(self, number: int) -> bool:
         return self._world.ledger.claim(self._author.id, number) is None

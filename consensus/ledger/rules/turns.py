@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import lru_cache
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
@@ -26,6 +27,7 @@ LONGEST_WAIT_NS = 86_400 * SECOND_NS
 VERDICTS: frozenset[Outcome] = frozenset({"rejected", "limit"})
 
 
+@lru_cache(maxsize=1024)
 def subject_of(configuration: str) -> bytes:
     """Return the digest that stands for training and nominations in a configuration."""
     return hashlib.sha256(encode(["ringrift/turn/1", configuration])).digest()

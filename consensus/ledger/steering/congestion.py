@@ -70,7 +70,7 @@ def _congestion(ledger: Views) -> Congestion:
     )
 
 
-def _ended_after(clock: int, matches: Sequence[Promotion] | Sequence[ClosedCandidate]) -> list[tuple[int, int]]:
+def _ended_after(clock: int, matches: Sequence[Promotion | ClosedCandidate]) -> list[tuple[int, int]]:
     """Return when matches ended that did so after a clock, of some in the order of their ends, and their blocks."""
     newest_first = takewhile(lambda entry: entry.place.clock > clock, reversed(matches))
     return [(entry.place.clock, entry.blocks) for entry in newest_first]

@@ -24,7 +24,7 @@ def make_certificate(promotion: Promotion, ledger: Views) -> bytes | None:
     chain = ledger.chain_to(promotion.roster_version)
     if not promotion.certified or chain is None:
         return None
-    seals = [(entry.author, entry.signature) for entry in promotion.seals[: promotion.certified]]
+    seals = [(entry.author, entry.signature) for entry in promotion.certificate_seals]
     return make_envelope(promotion.statement, seals, [ledger.genesis.raw, *(sealed.raw for sealed in chain)])
 
 

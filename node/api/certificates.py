@@ -22,12 +22,12 @@ class CertificateInfo(TypedDict):
     time: int
     """Consensus time of the promotion, nanoseconds since 1970."""
     seals: int
-    """Number of members that have sealed it."""
+    """Number of members whose seals it has; a complete one has those that completed it, and no later ones."""
     sealed: int
     """Weight of these members."""
     weight: int
     """Weight of all members of the roster that seals it."""
     missing: list[str]
-    """Names of the members that have not sealed it."""
+    """Names of the members whose seals it does not have."""
     complete: bool
-    """Whether more than 2/3 of that weight has sealed it."""
+    """Whether it has the seals of more than 2/3 of that weight."""

@@ -26,7 +26,8 @@ class ClaimInfo(TypedDict):
     name: str
     """Name of the holder."""
     done: int
-    """How much is done: games of self-play, training steps or games of a slot."""
+    """How much is done: games of self-play, training steps or games of a slot. Of this node's own claims it is what its
+    worker slots show, of others what they told last."""
     wished: int
     """How much was claimed, in the same unit."""
     age_s: float

@@ -11,7 +11,7 @@ from typing import Any
 
 from consensus.certificate.verification import CertificateError, VerifiedCertificate, verify
 from node.cli.lines import print_line
-from node.cli.progress import Progress, showing_progress
+from node.cli.progress import ProgressBar, showing_progress
 from node.cli.reading import print_json
 from node.config.toml import ConfigError
 from node.text.formatting import measures, moment, short
@@ -70,7 +70,7 @@ def _copy(made: Path, to: Path) -> None:
         ) from None
 
 
-def _write(model: Path, to: Path, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+def _write(model: Path, to: Path, options: argparse.Namespace, progress: ProgressBar) -> dict[str, Any]:
     """Write the files into `to`, and return what was written, for --json."""
     from training.arrays import DataError
     from training.model import CONFIG, WEIGHTS, load_model
@@ -96,7 +96,7 @@ def _write(model: Path, to: Path, options: argparse.Namespace, progress: Progres
     return {**facts, "certified": verified is not None, "files": digests}
 
 
-def _write_onnx(network: Any, to: Path, configuration: str, progress: Progress) -> None:
+def _write_onnx(network: Any, to: Path, configuration: str, progress: ProgressBar) -> None:
     from engine.config import config
     from training.onnx_export import LARGEST_DIFFERENCE, difference, write_onnx
 

@@ -15,7 +15,7 @@ _PATIENCE_S = 2.0  # before a person is told what is waited for
 _BAR_COLUMNS = 24  # of text
 
 
-class Progress:
+class ProgressBar:
     """How far something is. Telling costs next to nothing, whether somebody watches or not."""
 
     def __init__(self, what: str, *, quiet: bool) -> None:
@@ -79,9 +79,9 @@ def _open_bar() -> "Bar | None":
 
 
 @contextlib.contextmanager
-def showing_progress(what: str, *, quiet: bool = False) -> Iterator[Progress]:
+def showing_progress(what: str, *, quiet: bool = False) -> Iterator[ProgressBar]:
     """Show what is waited for, if it lasts for two seconds, somebody watches, and it is not to be `quiet` (--json)."""
-    progress = Progress(what, quiet=quiet)
+    progress = ProgressBar(what, quiet=quiet)
     try:
         yield progress
     finally:

@@ -1,11 +1,12 @@
 """Work, models and certificates of the ledger, in the shapes of `node.api`; pure functions."""
 
 import json
+from collections.abc import Mapping
 from typing import TypedDict
 
 from consensus.keys import MemberId, id_text
 from consensus.ledger import Ledger
-from consensus.ledger.records.entities import Candidacy, Claim, ClosedCandidate, Promotion
+from consensus.ledger.records.entities import Candidacy, Claim, ClaimKey, ClosedCandidate, Promotion
 from consensus.ledger.records.transactions import UNIFORM
 from consensus.ledger.rules.scores import most_of_block, sequential_test_of
 from consensus.settings import MatchSettings
@@ -16,6 +17,7 @@ from node.api.work import CandidateInfo, ClaimInfo, WorkInfo
 from node.report.conduct import cases, faults
 from node.report.membership import NS_PER_S, NameOf
 from node.report.ratings import canonical_rating
+from node.work.context import subject_of
 
 _CLOSED_SHOWN = 20  # promoted candidates, and as many rejected or dropped ones
 _MILLIONTHS = 10**6  # the ledger counts losses in these
@@ -61,10 +63,13 @@ def counts(ledger: Ledger) -> CountsInfo:
     }
 
 
-def work(ledger: Ledger, name_of: NameOf) -> WorkInfo:
-    """Return live claims, open and lately closed candidates, results in doubt and results proven wrong."""
+def work(ledger: Ledger, name_of: NameOf, own_done: Mapping[ClaimKey, int] | None = None) -> WorkInfo:
+    """Return live claims, open and lately closed candidates, results in doubt and results proven wrong.
+
+    `own_done` is how far this node is with its own claims by its slots: the order has only what it told last.
+    """
     return {
-        "claims": [_claim(ledger, name_of, claim) for claim in ledger.claims()],
+        "claims": [_claim(ledger, name_of, claim, (own_done or {}).get(claim.key, 0)) for claim in ledger.claims()],
         "candidates": [
             *(_open_candidate(ledger, name_of, entry) for entry in ledger.candidates()),
             *(_promoted_candidate(ledger, name_of, entry) for entry in reversed(ledger.promotions()[-_CLOSED_SHOWN:])),
@@ -112,13 +117,13 @@ def certificates(ledger: Ledger, name_of: NameOf) -> list[CertificateInfo]:
             "parent": promotion.previous.hex(),
             "round": promotion.place.round,
             "time": promotion.place.time,
-            "seals": len(promotion.seals),
-            "sealed": ledger.roster_of(promotion).weight(entry.author for entry in promotion.seals),
+            "seals": len(promotion.certificate_seals),
+            "sealed": ledger.roster_of(promotion).weight(entry.author for entry in promotion.certificate_seals),
             "weight": ledger.roster_of(promotion).total_weight,
             "missing": [
                 name_of(member.id)
                 for member in ledger.roster_of(promotion).members
-                if all(entry.author != member.id for entry in promotion.seals)
+                if all(entry.author != member.id for entry in promotion.certificate_seals)
             ],
             "complete": bool(promotion.certified),
         }
@@ -129,7 +134,7 @@ def certificates(ledger: Ledger, name_of: NameOf) -> list[CertificateInfo]:
 def claims_in_words(ledger: Ledger, member: MemberId) -> str:
     """Return a member's live claims in a few words; empty if it has none."""
     claims = ledger.claims_of(member)
-    return ", ".join(f"{claim.kind} {_subject(claim)}" for claim in claims)
+    return ", ".join(f"{claim.kind} {subject_of(claim)}" for claim in claims)
 
 
 def _certificate_of(ledger: Ledger, statement: bytes | None) -> str | None:
@@ -137,23 +142,15 @@ def _certificate_of(ledger: Ledger, statement: bytes | None) -> str | None:
     return None if promotion is None or not promotion.certified else promotion.digest.hex()
 
 
-def _subject(claim: Claim) -> str:
-    if claim.candidate is None:
-        return claim.configuration
-    slot = "a slot" if claim.slot is None else f"slot {claim.slot}"
-    what = "series" if claim.kind == "rate" else "candidate"
-    return f"{claim.configuration} {what} {claim.candidate.hex()[:8]} {slot}"
-
-
-def _claim(ledger: Ledger, name_of: NameOf, claim: Claim) -> ClaimInfo:
+def _claim(ledger: Ledger, name_of: NameOf, claim: Claim, own_done: int) -> ClaimInfo:
     return {
         "claim": f"{id_text(claim.author)[:8]}-{claim.id}",
         "kind": claim.kind,
         "configuration": claim.configuration,
-        "subject": _subject(claim),
+        "subject": subject_of(claim),
         "member": id_text(claim.author),
         "name": name_of(claim.author),
-        "done": max(claim.done, claim.delivered),
+        "done": max(claim.done, claim.delivered, own_done),
         "wished": claim.amount,
         "age_s": (ledger.clock - claim.place.clock) / NS_PER_S,
         "lease_s": (claim.deadline - ledger.clock) / NS_PER_S,

@@ -178,7 +178,8 @@ class NodeReport:
 
     def work(self) -> WorkInfo:
         """See `StatusSource.work`."""
-        return shown.work(self._ledger, self._address_book.name)
+        own_done = {(self._me, work.claim): work.done for state in self._slots for work in state.works}
+        return shown.work(self._ledger, self._address_book.name, own_done)
 
     def steering(self) -> SteeringInfo:
         """See `StatusSource.steering`."""
@@ -305,7 +306,7 @@ class NodeReport:
     def quorum(self) -> str:
         """Return what is missing for a decision, and who is silent; empty if nothing is missing."""
         answering = {self._me, *(peer.id for peer in self._gossip.statuses() if peer.state == "ok")}
-        roster, near = self._member.replica.roster, answering.intersection(self._gossip.in_touch())
+        roster, near = self._address_book.roster, answering.intersection(self._gossip.in_touch())
         silent = [self._address_book.name(member.id) for member in roster.members if member.id not in near]
         return quorum(roster.weight(near), roster.total_weight, silent)
 

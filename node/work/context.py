@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from consensus.ledger.records.entities import Claim
 from consensus.ledger.records.fields import LINE
 from node.blobs.checkpoint_messages import CheckpointOffer
 from node.member.ledger_client import LedgerClient, SubmitError
@@ -54,6 +55,15 @@ class WorkProgress:
     done: int
     wished: int
     since: float
+
+
+def subject_of(claim: Claim) -> str:
+    """Return what a claim is about, in words: the configuration, and the slot of which match or series."""
+    if claim.candidate is None:
+        return claim.configuration
+    slot = "a slot" if claim.slot is None else f"slot {claim.slot}"
+    what = "series" if claim.kind == "rate" else "candidate"
+    return f"{claim.configuration} {what} {claim.candidate.hex()[:8]} {slot}"
 
 
 class WorkContext(LedgerClient, Protocol):

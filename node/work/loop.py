@@ -17,7 +17,7 @@ from consensus.ledger.priorities import Subject, Work
 from consensus.ledger.records.entities import SLOT_KINDS, Candidacy, Claim
 from consensus.ledger.records.transactions import Candidate, Games, Progress, Release, Transaction
 from node.system.tasks import run_unless
-from node.work.context import JOB_FAILURES, WorkContext, WorkProgress, as_reason
+from node.work.context import JOB_FAILURES, WorkContext, WorkProgress, as_reason, subject_of
 from node.work.desk import ClaimDesk
 from node.work.jobs import perform
 from node.work.slots import SlotState
@@ -224,13 +224,10 @@ class _Tally:
 
     def _show(self) -> None:
         claim = self._claim
-        subject = claim.configuration
-        if claim.slot is not None and claim.candidate is not None:
-            subject = f"{claim.configuration} {claim.candidate.hex()[:8]} slot {claim.slot}"
         self._slot.show(
             WorkProgress(
                 kind=claim.kind,
-                subject=subject,
+                subject=subject_of(claim),
                 claim=claim.id,
                 done=self.done,
                 wished=claim.amount,

@@ -74,6 +74,11 @@ class SlotState:
         return next(iter(self._works.values()), None)
 
     @property
+    def works(self) -> tuple[WorkProgress, ...]:
+        """All that it works on, the oldest claim first."""
+        return tuple(self._works.values())
+
+    @property
     def claims(self) -> int:
         """How many claims it works on."""
         return len(self._works)

@@ -276,6 +276,11 @@ class Promotion(Entity):
     match_version: int = 0  # of the settings of its match
     settings_version: int = 0  # of those at the promotion
 
+    @property
+    def certificate_seals(self) -> tuple[SealEntry, ...]:
+        """The seals of the certificate: the first ones, which complete it; all so far while it is not complete."""
+        return self.seals[: self.certified] if self.certified else self.seals
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conviction(Entity):

@@ -71,14 +71,17 @@ from node.transport.router import Router
 from node.transport.server import PeerServer
 from node.transport.tls import Credentials
 from node.web.server import serve_local
+from node.work.disk_guard import DiskGuard
 from node.work.drain import Drain
 from node.work.idle import IdleHook, run_command
 from node.work.imports import Imports
 from node.work.lifecycle import work_for_the_swarm
+from node.work.limits import Limits
+from node.work.memory_guard import MemoryGuard
 from node.work.node_context import NodeWorkContext
 from node.work.nominations import Nominations
 from node.work.rates import Rates
-from node.work.slots import SlotState, plan_slots
+from node.work.slots import SlotState, WorkerSlot, plan_slots
 from node.work.watchdog import WatchedRunner
 from node.work.worker import WORKER, WorkerProcess
 
@@ -175,8 +178,12 @@ class _Node:
         self._proposals = Proposals(identity.id, lambda: member.replica.ledger, remembered)
         self._peers.places.address_book.follow_keys(self._proposals.earlier_keys)
         self._effects = EffectLog(self._peers.places.address_book.name)
-        self._drain = drain
-        self._work = _Work(self._ordering, self._peers, data, options, self._supervisor, drain=drain)
+        self._drain, self._limits = drain, Limits()
+        self._work = _Work(
+            self._ordering, self._peers, data, options, self._supervisor, drain=drain, limits=self._limits
+        )
+        collector = None if options.keep_blobs else self._peers.bulk.collector
+        self._disk_guard = DiskGuard(self._limits, data, collector)
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start everything in `nursery`; return when the node serves and gossips."""
@@ -194,6 +201,9 @@ class _Node:
         url = await nursery.start(run, "serving people", serve)
         nursery.start_soon(run, "games of people", self._work.games.run)
         self._peers.exchange(nursery, report, keep_blobs=self._options.keep_blobs)
+        at_rest = partial(self._peers.is_at_rest, report)
+        nursery.start_soon(run, "watching the disk", self._disk_guard.run, at_rest)
+        nursery.start_soon(run, "watching memory", self._work.memory_guard.run)
         outside = partial(log_while, report.outside, "outside", "this node is a member now")
         nursery.start_soon(run, "membership log", outside, self._peers.contacts.tried)
         nursery.start_soon(run, "vote log", log_while, report.voteless, "no vote", "this node has a vote again")
@@ -232,6 +242,7 @@ class _Node:
             device=self._work.device,
             slots=self._work.slots,
             drain=self._drain,
+            limits=self._limits,
             listen=self._options.listen,
             faults=self._data / _FAULTS,
             blob_path=self._peers.bulk.blobs.path,
@@ -423,9 +434,10 @@ class _Peers:
         if self.bulk.archiver is not None:
             nursery.start_soon(run, "archiving", self.bulk.archiver.run)
         if not keep_blobs:
-            nursery.start_soon(run, "deleting", self.bulk.collector.run, lambda: self._is_at_rest(report))
+            nursery.start_soon(run, "deleting", self.bulk.collector.run, lambda: self.is_at_rest(report))
 
-    def _is_at_rest(self, report: NodeReport) -> bool:
+    def is_at_rest(self, report: NodeReport) -> bool:
+        """Return whether the ledger here is the swarm's, and none of our transactions waits."""
         is_level, _ = report.level()
         return is_level and self._member.status().pending == 0
 
@@ -453,8 +465,9 @@ class _Work:
         supervisor: RestartingSupervisor,
         *,
         drain: Drain,
+        limits: Limits,
     ) -> None:
-        self._supervisor, self._drain = supervisor, drain
+        self._supervisor, self._drain, self._limits = supervisor, drain, limits
         self._options = options
         self._idle = None
         if options.idle_command is not None:
@@ -478,13 +491,17 @@ class _Work:
         command = (*WORKER, *kernels)
         self._rates, longest_s = Rates(data / "rates.json"), self.context.genesis.settings.timing.claim_s
 
-        def runner(name: str, environment: Mapping[str, str]) -> WatchedRunner:
-            process = WorkerProcess(data / f"{name}.log", command, environment, drain.enough)
-            return WatchedRunner(process, self._rates, longest_s)
+        def process(name: str, environment: Mapping[str, str]) -> WorkerProcess:
+            return WorkerProcess(data / f"{name}.log", command, environment, drain.enough)
+
+        def state(slot: WorkerSlot) -> SlotState:
+            child = process(slot.file_name, slot.environment())
+            return SlotState(slot, WatchedRunner(child, self._rates, longest_s), child)
 
         planned = plan_slots(gpus, count_cores(), usable_memory_bytes(), options.slots) if options.roles else ()
-        self.slots = tuple(SlotState(slot, runner(slot.file_name, slot.environment())) for slot in planned)
-        self._check_worker = runner("checker", {})
+        self.slots = tuple(state(slot) for slot in planned)
+        self.memory_guard = MemoryGuard(limits, self.slots, drain)
+        self._check_worker = WatchedRunner(process("checker", {}), self._rates, longest_s)
         player = WorkerProcess(data / "play.log", (*PROCESS, *kernels))
         self.games = PlaySessions(player, partial(find_canonical, self.context))
 
@@ -503,6 +520,7 @@ class _Work:
             idle=self._idle,
             custody=(self._custodian, self._pusher),
             drain=self._drain,
+            limits=self._limits,
             supervisor=self._supervisor,
         )
 

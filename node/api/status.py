@@ -42,6 +42,12 @@ class NodeInfo(TypedDict):
     """Free bytes where its data folder lies; null if that cannot be told."""
     memory_bytes: int | None
     """Memory that the node's own process holds, without its workers; null if that cannot be told."""
+    memory_tier: int
+    """How scarce memory is on its machine, or in its control group: 0 not at all, to 4. See docs/operations.md."""
+    disk_tier: int
+    """How scarce room is on the disk of its data folder: 0 not at all, to 2."""
+    scarce: list[str]
+    """What is scarce, and what follows from it, in words; empty if nothing is."""
 
 
 class SwarmInfo(TypedDict):
@@ -236,6 +242,8 @@ class SlotInfo(TypedDict):
     """The claim it works on; null if none."""
     failures: int
     """Jobs that failed in it since this node started; the log says why."""
+    memory_bytes: int | None
+    """Memory that its process holds; null if there is none now."""
 
 
 class CanonicalInfo(TypedDict):

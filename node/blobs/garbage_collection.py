@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import structlog
 import trio
@@ -17,6 +18,8 @@ from node.blobs.needs import needed_blobs, needed_models
 LOOK_S = 600.0
 GRACE_S = 3600.0  # for which something has not been needed: work that was begun with it is over, or was given up
 
+_T = TypeVar("_T")
+
 _log = structlog.get_logger(__name__)
 
 
@@ -27,7 +30,7 @@ class GarbageCollector:
         """Collect in `blobs`, and in `models`, the directory in which models are laid out for work."""
         self._ledger = ledger
         self._blobs, self._fetcher, self._models = blobs, fetcher, models
-        self._unneeded_since: dict[bytes | str, float] = {}  # by digest of a blob, or name of a model's directory
+        self._models_here, self._blobs_here = _Unneeded[str]("models"), _Unneeded[bytes]("blobs")
 
     async def run(self, is_at_rest: Callable[[], bool]) -> None:
         """Collect now and then until cancelled. Raise StoreError.
@@ -42,30 +45,44 @@ class GarbageCollector:
 
     async def collect(self) -> None:
         """Delete what was not needed at any look during the last `GRACE_S`. Raise StoreError."""
-        ledger = self._ledger()
-        needed = needed_blobs(ledger) | self._fetcher.running
-        laid_out = {digest.hex() for digest in needed_models(ledger)}
+        await self.collect_models(GRACE_S)
+        await self.collect_blobs(GRACE_S)
+
+    async def collect_models(self, grace_s: float) -> None:
+        """Delete the models laid out for work that nobody works with, by what looks of the last `grace_s` say."""
+        laid_out = {digest.hex() for digest in needed_models(self._ledger())}
+        for name in self._models_here.overdue({*_names(self._models)} - laid_out, grace_s):
+            await trio.to_thread.run_sync(shutil.rmtree, self._models / name, True)  # whether it was there
+
+    async def collect_blobs(self, grace_s: float) -> None:
+        """Delete the blobs that the ledger does not name, by what looks of the last `grace_s` say. Raise StoreError."""
+        needed = needed_blobs(self._ledger()) | self._fetcher.running
         try:
-            here: set[bytes | str] = {*await self._blobs.digests(), *_names(self._models)}
-            for entry in self._overdue(here - needed - laid_out):
-                if isinstance(entry, bytes):
-                    await self._blobs.remove(entry)
-                else:
-                    await trio.to_thread.run_sync(shutil.rmtree, self._models / entry, True)  # whether it was there
-        except (BlobError, OSError) as error:
+            for digest in self._blobs_here.overdue(await self._blobs.digests() - needed, grace_s):
+                await self._blobs.remove(digest)
+        except BlobError as error:
             _log.warning("cannot delete unneeded files", reason=str(error))
 
-    def _overdue(self, unneeded: Collection[bytes | str]) -> list[bytes | str]:
+
+class _Unneeded(Generic[_T]):
+    """What is here and has not been needed, and since when."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._since: dict[_T, float] = {}
+
+    def overdue(self, unneeded: Collection[_T], grace_s: float) -> list[_T]:
+        """Take in what is not needed now; return what has not been for `grace_s`."""
         now = trio.current_time()
-        self._unneeded_since = {entry: self._unneeded_since.get(entry, now) for entry in unneeded}
-        overdue = [entry for entry, since in self._unneeded_since.items() if since + GRACE_S <= now]
+        self._since = {entry: self._since.get(entry, now) for entry in unneeded}
+        overdue = [entry for entry, since in self._since.items() if since + grace_s <= now]
         if overdue:
-            _log.info("deleting unneeded files", blobs=sum(isinstance(entry, bytes) for entry in overdue))
+            _log.info("deleting unneeded files", **{self._name: len(overdue)})
         return overdue
 
 
 def _names(directory: Path) -> list[str]:
     try:
         return os.listdir(directory)
-    except FileNotFoundError:
+    except OSError:
         return []

@@ -103,6 +103,8 @@ def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
         yield "work", f"{work['kind']} {work['subject']}, {done}, for {age(work['since_s'])}{where}"
     if not busy:
         yield "work", f"nothing: {status['rest']}" if status["rest"] else "nothing right now"
+    for text in status["node"]["scarce"]:
+        yield "scarce", text
     shards = plural(counts["shards"], "shard")
     yield "games", f"{count(counts['games'])} in {shards}, {count(counts['plies'])} plies"
     if (custody := status["custody"])["unsafe_games"]:

@@ -150,6 +150,8 @@ def _versions(status: Status, members: Sequence[MemberInfo]) -> Iterator[Finding
 def _work(status: Status) -> Iterator[Finding]:
     for pause in status["decisions"]["paused"]:
         yield warning("work", f"{pause['text']}, by ballot since round {pause['round']}; {_RESUME}")
+    for text in status["node"]["scarce"]:
+        yield warning("room", f"{text}; end what else runs there, give the node fewer slots, or make room on the disk")
     work = status["work"]
     if work is not None:
         yield ok("work", f"{work['kind']} {work['subject']}, {work['done']} of {work['wished']}")

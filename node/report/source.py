@@ -75,6 +75,7 @@ from node.text.formatting import fragility, quorum
 from node.transport.exchanges import AskedExchanges
 from node.work.context import WorkProgress
 from node.work.drain import Drain
+from node.work.limits import Limits
 from node.work.node_context import NodeWorkContext
 from node.work.slots import SlotState
 
@@ -101,6 +102,7 @@ class NodeReport:
         device: str,
         slots: Sequence[SlotState],
         drain: Drain,
+        limits: Limits,
         listen: Address,
         faults: Path,
         blob_path: Callable[[bytes], Path],
@@ -109,9 +111,9 @@ class NodeReport:
         """Report on the node of `me`, from now on.
 
         `exchanges` are its requests to peers, `device` is the name of its first GPU or "cpu", `slots` are its worker
-        slots, whose work `drain` ends, `listen` is where it serves peers, `faults` the directory of the proofs of wrong
-        results; `blob_path` returns where a whole blob is, or would be, and `failures` which parts of the node have
-        failed.
+        slots, whose work `drain` ends and `limits` hold up, `listen` is where it serves peers, `faults` the directory
+        of the proofs of wrong results; `blob_path` returns where a whole blob is, or would be, and `failures` which
+        parts of the node have failed.
         """
         self._me = me
         self._address_book = address_book
@@ -130,7 +132,7 @@ class NodeReport:
         self._graph = GraphWindow()
         self._failures = failures
         self._device = device
-        self._slots, self._drain = slots, drain
+        self._slots, self._drain, self._limits = slots, drain, limits
         self._started = trio.current_time()
 
     @property
@@ -289,6 +291,9 @@ class NodeReport:
             "sources": shown_digest(source_digest()),
             "disk_free_bytes": free_bytes(self._faults.parent),
             "memory_bytes": memory_bytes(),
+            "memory_tier": self._limits.memory_tier,
+            "disk_tier": self._limits.disk_tier,
+            "scarce": self._limits.reasons,
         }
 
     def _swarm(self) -> SwarmInfo:
@@ -401,6 +406,8 @@ class NodeReport:
     def _rest(self) -> str:
         if any(state.work is not None for state in self._slots):
             return ""
+        if not self._limits.may_claim:
+            return "; ".join(self._limits.reasons)
         return why_rest(self._ledger, self._member.id, self._context.roles)
 
     def _blob_state(self) -> BlobsInfo:
@@ -461,7 +468,13 @@ def _archive(archiver: Archiver) -> ArchiveInfo:
 
 def _slot(state: SlotState) -> SlotInfo:
     slot, work = state.slot, _current(state.work)
-    return {"number": slot.number, "device": slot.device, "work": work, "failures": state.failures}
+    return {
+        "number": slot.number,
+        "device": slot.device,
+        "work": work,
+        "failures": state.failures,
+        "memory_bytes": state.memory_bytes,
+    }
 
 
 def _current(work: WorkProgress | None) -> CurrentWorkInfo | None:

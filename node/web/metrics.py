@@ -73,6 +73,12 @@ def _node_metrics(status: Status) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "ringrift_memory_bytes", "Memory of the node's own process, without its workers", node["memory_bytes"]
         )
+    yield GaugeMetricFamily(
+        "ringrift_memory_tier", "How scarce memory is where the node runs, from 0 to 4", node["memory_tier"]
+    )
+    yield GaugeMetricFamily(
+        "ringrift_disk_tier", "How scarce room is where the data folder lies, from 0 to 2", node["disk_tier"]
+    )
     yield GaugeMetricFamily("ringrift_draining", "1 if the node takes no more work and ends", int(node["draining"]))
     yield CounterMetricFamily(
         "ringrift_lost_log_lines", "Lines of the log that could not be written", node["lost_log_lines"]
@@ -232,15 +238,17 @@ def _slot_metrics(status: Status) -> Iterator[Metric]:
     wished = GaugeMetricFamily("ringrift_slot_wished", "Games or steps of its claim in all", labels=labels)
     since = GaugeMetricFamily("ringrift_slot_seconds", "Seconds since it began its claim", labels=labels)
     failures = CounterMetricFamily("ringrift_slot_failures", "Jobs that failed in the worker slot", labels=labels)
+    memory = GaugeMetricFamily("ringrift_slot_memory_bytes", "Memory of the worker slot's process", labels=labels)
     for slot in status["slots"]:
         work, values = slot["work"], [str(slot["number"]), slot["device"]]
         busy.add_metric(values, int(work is not None))
         failures.add_metric(values, slot["failures"])
+        memory.add_metric(values, slot["memory_bytes"] or 0)
         if work is not None:
             done.add_metric(values, work["done"])
             wished.add_metric(values, work["wished"])
             since.add_metric(values, work["since_s"])
-    yield from (busy, done, wished, since, failures)
+    yield from (busy, done, wished, since, failures, memory)
 
 
 def _count_metrics(status: Status) -> Iterator[Metric]:

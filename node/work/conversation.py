@@ -47,6 +47,10 @@ class Conversation:
         """Ignore what comes for the job."""
         self._unread.pop(number, None)
 
+    def fail(self, reason: str) -> None:
+        """Let all jobs fail for this reason, whatever else comes."""
+        self._fault = self._fault or reason
+
     async def send(self, message: Frame) -> None:
         """Send one frame."""
         body = cbor2.dumps(dict(message))
@@ -71,10 +75,11 @@ class Conversation:
             if frame is None:
                 raise WorkError(f"worker process ended: {exit_text(await self.process.wait())}; its log may say more")
         except WorkError as error:
-            self._fault = str(error)  # for the other jobs, too
-            raise
+            self.fail(str(error))  # the other jobs, too
+            raise WorkError(self._fault) from None
         except (trio.ClosedResourceError, trio.BrokenResourceError):
-            raise WorkError("worker process was ended with another job that it did") from None
+            self.fail("worker process was ended with another job that it did")
+            raise WorkError(self._fault) from None
         number = frame.get("id")
         if isinstance(number, int) and number in self._unread:
             self._unread[number].append(frame)

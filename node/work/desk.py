@@ -4,6 +4,7 @@ The next slot chooses when the claim of the last one has its place in the order.
 and no two slots of a node want the same.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,8 +16,10 @@ from consensus.ledger.records.transactions import Release
 from node.system.tasks import wait_until
 from node.work.backoff import LONGEST_OF_SLOTS_S, Backoff
 from node.work.context import WorkContext
+from node.work.limits import Limits
 
 _LOOK_S = 0.1
+_LIMITED_S = 5.0
 
 
 class ClaimDesk:
@@ -26,8 +29,12 @@ class ClaimDesk:
     members first, and not for the next worker slot of this node.
     """
 
-    def __init__(self, context: WorkContext) -> None:
-        """Begin a life of the node: claims with ids from before were made in earlier ones."""
+    def __init__(self, context: WorkContext, limits: Limits | None = None) -> None:
+        """Begin a life of the node: claims with ids from before were made in earlier ones.
+
+        Nothing is claimed while `limits` say that there is no room.
+        """
+        self._limits = limits or Limits()
         self.contests = Backoff(LONGEST_OF_SLOTS_S, leaves_slots=True)
         self._context = context
         self._born = context.next_id()
@@ -48,6 +55,8 @@ class ClaimDesk:
         context = self._context
         async with self._lock:
             await self._give_back()
+            if not self._limits.may_claim:
+                return None
             look = context.advances, avoided
             is_vain = not self._is_open or look == self._in_vain
             wish = None if is_vain else next_work(context.ledger, context.me, context.roles, avoided)
@@ -80,6 +89,10 @@ class ClaimDesk:
             raise
         finally:
             self._held.discard(number)
+
+    def next_look(self) -> float:
+        """Return when to look again even if the order stands still, by trio's clock: soon, while there is no room."""
+        return math.inf if self._limits.may_claim else trio.current_time() + _LIMITED_S
 
     def close(self) -> None:
         """Claim nothing any more."""

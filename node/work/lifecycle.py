@@ -18,6 +18,7 @@ from node.work.context import WorkContext
 from node.work.desk import ClaimDesk
 from node.work.drain import Drain
 from node.work.idle import IdleHook
+from node.work.limits import Limits
 from node.work.loop import work_on
 from node.work.nominating import nominate_on_regressions
 from node.work.rates import Rates, have_changed
@@ -50,6 +51,7 @@ async def work_for_the_swarm(
     idle: IdleHook | None = None,
     custody: tuple[Custodian, Pusher] | None = None,
     drain: Drain | None = None,
+    limits: Limits | None = None,
     supervisor: Supervisor | None = None,
 ) -> None:
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.
@@ -66,7 +68,7 @@ async def work_for_the_swarm(
         context, roles, device, rates=rates or Rates(), is_reached=gossip.is_asked, life_s=life_s, cost=cost
     )
     await profile.submit()
-    desk = ClaimDesk(context)
+    desk = ClaimDesk(context, limits)
     while True:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, "sealing", seal_all, context)

@@ -38,11 +38,13 @@ async def work_on(context: WorkContext, desk: ClaimDesk, slot: SlotState) -> Non
         advances = context.advances
         claim = await desk.claim(slot.backoff.avoided() | desk.contests.avoided())
         if claim is None:
-            with trio.move_on_at(min(slot.backoff.next_end(), desk.contests.next_end())):
+            with trio.move_on_at(min(slot.backoff.next_end(), desk.contests.next_end(), desk.next_look())):
                 await context.wait_for_advance(advances)
             continue
         while claim is not None:
             with desk.holding(claim.id):
+                if slot.wants_new_process:
+                    await slot.end_process("it holds much memory; the next one begins with little")
                 claim = await _work_off(context, desk, slot, claim)
 
 
@@ -110,7 +112,7 @@ class _Play:
     def _wants_another(self) -> bool:
         """Return whether there is room, and few claims are held: more than two only if all are soon over."""
         count = len(self._has_room)
-        if not all(self._has_room.values()):
+        if not all(self._has_room.values()) or self._slot.wants_new_process:
             return False
         return count < _USUAL_CLAIMS or (count < _MOST_CLAIMS and self._left_s() < _SOON_S)
 

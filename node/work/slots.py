@@ -7,12 +7,14 @@ of what is played, in the ledger.)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from node.config.swarm_file import MAX_SLOTS
 from node.system.device import CPU, Gpu
 from node.work.backoff import Backoff
 from node.work.context import WorkProgress
-from node.work.worker import JobRunner
+from node.work.limits import FEW_GAMES
+from node.work.worker import JobRunner, Report, WorkerProcess
 
 CORES_OF_SLOT = 2
 """For each slot without a GPU. A job computes with one thread; the node, its checks and players need the rest."""
@@ -21,6 +23,7 @@ SLOT_BYTES = 1 << 30
 """For each slot, and for the node: a process that has trained a network of 32 channels holds half of that."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_OF_GAMES = "selfplay", "match", "rate"  # jobs that play many games at once
 _LONGEST_PAUSE_S = 600.0  # after many failures at one thing; others can do it meanwhile
 
 
@@ -61,9 +64,14 @@ def plan_slots(gpus: Sequence[Gpu], cores: int, memory_bytes: int, wished: int |
 class SlotState:
     """A slot at work: its runner, what it failed at lately, and what it works on."""
 
-    def __init__(self, slot: WorkerSlot, runner: JobRunner) -> None:
+    def __init__(self, slot: WorkerSlot, runner: JobRunner, process: WorkerProcess | None = None) -> None:
+        """Make a slot whose jobs `runner` does; if it does them in a process that can be watched, that is `process`."""
         self.slot = slot
-        self.runner = runner
+        self.runner: JobRunner = _SizedRunner(self, runner)
+        self._process = process
+        self.memory_bytes: int | None = None  # of its process
+        self.memory_tier = 0  # of its process
+        self.is_short_of_memory = False  # it, or the machine
         self.backoff = Backoff(_LONGEST_PAUSE_S)
         self.failures = 0  # jobs that failed since the start
         self._works: dict[int, WorkProgress] = {}
@@ -83,6 +91,21 @@ class SlotState:
         """How many claims it works on."""
         return len(self._works)
 
+    @property
+    def pid(self) -> int | None:
+        """The id of its process, if there is one now."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def wants_new_process(self) -> bool:
+        """Whether its process holds so much memory that the next claim should begin with another."""
+        return self.memory_tier >= 2
+
+    async def end_process(self, reason: str) -> None:
+        """End its process; a job that runs there fails, and says why."""
+        if self._process is not None:
+            await self._process.end(reason)
+
     def show(self, work: WorkProgress) -> None:
         """Tell from now on how far the work on a claim is."""
         self._works[work.claim] = work
@@ -90,3 +113,20 @@ class SlotState:
     def forget(self, claim: int) -> None:
         """Tell nothing more of a claim."""
         self._works.pop(claim, None)
+
+
+class _SizedRunner:
+    """The runner of a slot, whose jobs play fewer games at once where memory is scarce. See `JobRunner`."""
+
+    def __init__(self, state: SlotState, runner: JobRunner) -> None:
+        self._state, self._runner = state, runner
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        """See `JobRunner.perform`."""
+        if self._state.is_short_of_memory and job.get("job") in _OF_GAMES:
+            job = {**job, "settings": {**job["settings"], "concurrency": FEW_GAMES}}
+        return await self._runner.perform(job, report)
+
+    async def aclose(self) -> None:
+        """See `JobRunner.aclose`."""
+        await self._runner.aclose()

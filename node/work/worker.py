@@ -106,6 +106,12 @@ class WorkerProcess:
         if self._child is not None:
             await self._end(self._child)
 
+    async def end(self, reason: str) -> None:
+        """Kill the child, if any: the jobs that it does fail for this reason."""
+        if self._child is not None:
+            self._child.fail(f"worker process was ended: {reason}")
+            await self._end(self._child)
+
     @property
     def pid(self) -> int | None:
         """Process id of the child, None while there is none."""

@@ -111,6 +111,9 @@ class FakeSource:
                 "lost_log_lines": 0,
                 "sources": "0123456789ab",
                 "disk_free_bytes": 71_000_000_000,
+                "memory_tier": 1,
+                "disk_tier": 0,
+                "scarce": ["64% of 8.0 GiB of memory are used: jobs play fewer games at once"],
                 "memory_bytes": 210_000_000,
             },
             "swarm": {
@@ -178,8 +181,8 @@ class FakeSource:
             "conduct": [self._conduct(number) for number in range(4)],
             "work": WORK,
             "slots": [
-                {"number": 1, "device": "NVIDIA <H200>", "work": WORK, "failures": 0},
-                {"number": 2, "device": "cpu", "work": None, "failures": 3},
+                {"number": 1, "device": "NVIDIA <H200>", "work": WORK, "failures": 0, "memory_bytes": 400_000_000},
+                {"number": 2, "device": "cpu", "work": None, "failures": 3, "memory_bytes": None},
             ],
             "rest": "",
             "custody": {"unsafe": [], "unsafe_games": 0, "short": 0},

@@ -34,7 +34,7 @@ def healthy() -> tuple[Any, Any]:
         member["error"] = ""
     for entry in status["conduct"]:
         entry.update(equivocated=None, silenced=False, wrong_results=0)
-    status["failures"], status["decisions"]["paused"] = [], []
+    status["failures"], status["decisions"]["paused"], status["node"]["scarce"] = [], [], []
     return status, members
 
 
@@ -68,6 +68,10 @@ def is_unreached(status: Any, members: list[Any]) -> None:
 
 def stalls(status: Any, members: list[Any]) -> None:
     status["consensus"].update(round_age_s=70.0, pending=3)
+
+
+def lacks_memory(status: Any, members: list[Any]) -> None:
+    status["node"].update(scarce=["85% of 8.0 GiB of memory are used: the youngest job is ended"])
 
 
 def differs(status: Any, members: list[Any]) -> None:
@@ -143,6 +147,7 @@ def is_paused(status: Any, members: list[Any]) -> None:
         (is_outdated, "warning", "version: this node runs 0.0.9; 3 members with 0.1.0: install that here"),
         (another_is_outdated, "warning", f"version: 3 members with 0.1.0, but {NAMES[3]} runs 0.0.9"),
         (knows_no_proposal, "warning", "version: x.y becomes 4: this program does not know that"),
+        (lacks_memory, "warning", "room: 85% of 8.0 GiB of memory are used: the youngest job is ended; end what else"),
         (is_paused, "warning", "work: training pauses, by ballot since round 7; ringrift-node resume"),
     ],
 )

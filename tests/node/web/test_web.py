@@ -308,6 +308,8 @@ def test_metrics_have_the_status_s_figures(source: FakeSource) -> None:
     assert value(found["ringrift_slot_busy"], slot="1", device="NVIDIA <H200>") == 1
     assert value(found["ringrift_slot_busy"], slot="2", device="cpu") == 0
     assert value(found["ringrift_slot_done"], slot="1") == 412
+    assert value(found["ringrift_slot_memory_bytes"], slot="1") == 400_000_000
+    assert (value(found["ringrift_memory_tier"]), value(found["ringrift_disk_tier"])) == (1, 0)
     assert [sample.labels["slot"] for sample in found["ringrift_slot_wished"].samples] == ["1"]
     assert value(found["ringrift_configuration_promotions"], configuration="hex8-2") == 1
     assert value(found["ringrift_rejected_transactions"], reason='say "no"\\') == 1

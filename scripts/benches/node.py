@@ -29,6 +29,7 @@ _SUBMITTER = Path(__file__).parent / "_submitter.py"
 _RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 _SETTLE_S = 3.0  # between the last node's readiness and the measurement
 _START_LIMIT_S = 120.0
+_WORK_LIMIT_S = 300.0  # until games are played: the first time, kernels are compiled
 _RESULT = "result.json"
 _REQUESTS = 300  # for /status, one after the other
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -58,6 +59,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         metavar="RATE",
         help="instead of idling, each node submits this many transactions a second (--nodes is then 7 by default)",
     )
+    parser.add_argument(
+        "--work", action="store_true", help="how soon /status answers while one node plays itself in all its slots"
+    )
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)
 
@@ -69,20 +73,20 @@ def _count(text: str) -> int:
 
 
 @contextmanager
-def swarm(directory: Path, count: int, submit: Sequence[str] = ()) -> Iterator[list[Running]]:
-    """Start `count` nodes without work, or with that of _submitter.py; end them all on exit."""
+def swarm(directory: Path, count: int, submit: Sequence[str] = (), roles: str = "none") -> Iterator[list[Running]]:
+    """Start `count` nodes with the work of these roles, or with that of _submitter.py; end them all on exit."""
     ports = free_ports(2 * count)
     founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"])
     nodes: list[Running] = []
     try:
         for key, port in zip(founded.keys, ports[count:], strict=True):
-            nodes.append(start(founded.config, key, port, submit))
+            nodes.append(start(founded.config, key, port, submit, roles))
         yield nodes
     finally:
         end(nodes)
 
 
-def start(config: Path, key: Path, port: int, submit: Sequence[str]) -> Running:
+def start(config: Path, key: Path, port: int, submit: Sequence[str], roles: str) -> Running:
     data = key.with_suffix("")
     data.mkdir()
     log = data / "node.log"
@@ -90,7 +94,7 @@ def start(config: Path, key: Path, port: int, submit: Sequence[str]) -> Running:
     command = [sys.executable, "-P", *program, "run", str(config), "--key", str(key), "--data", str(data)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--http", f"127.0.0.1:{port}", "--roles", "none"],
+            [*command, "--http", f"127.0.0.1:{port}", "--roles", roles],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -153,17 +157,15 @@ def resident_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MB
 
 
-def answer_times_ms(port: int) -> list[float]:
-    """Return the time of each request for /status over one connection."""
+def answer_times_ms(port: int) -> Iterator[float]:
+    """Yield the time of each request for /status over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    times = []
     for _ in range(_REQUESTS):
         begin = time.perf_counter()
         connection.request("GET", "/status")
         connection.getresponse().read()
-        times.append(1000 * (time.perf_counter() - begin))
+        yield 1000 * (time.perf_counter() - begin)
     connection.close()
-    return times
 
 
 def measure(count: int, seconds: float) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def measure(count: int, seconds: float) -> dict[str, Any]:
             spent = [processor_seconds(node.process.pid) for node in nodes]
             watched = time.perf_counter() - begin
             resident = [resident_mb(node.process.pid) for node in nodes]
-            times = answer_times_ms(nodes[0].port)
+            times = list(answer_times_ms(nodes[0].port))
     shares = [100 * (after - earlier) / watched for after, earlier in zip(spent, before, strict=True)]
     return {
         "nodes": count,
@@ -188,6 +190,71 @@ def measure(count: int, seconds: float) -> dict[str, Any]:
         "status_p50_ms": round(quantiles(times, n=2)[0], 2),
         "status_p99_ms": round(quantiles(times, n=100)[98], 2),
     }
+
+
+def measure_work(seconds: float) -> dict[str, Any]:
+    """Measure how soon one node answers for /status while all its slots play games against themselves.
+
+    `status_own` is the processor time of the node's own threads between a request and its answer, whatever they did
+    then: on a machine that others use, the answer's time is more by what the node waits for a core.
+    """
+    with tempfile.TemporaryDirectory() as directory, swarm(Path(directory), 1, roles="selfplay") as (node,):
+        wait_until_ready([node], time.perf_counter())
+        slots = wait_until_at_work(node)
+        before, begin = processor_seconds(node.process.pid), time.perf_counter()
+        own_before = own_seconds(node.process.pid)
+        times, own_times = [], []
+        earlier = thread_ms(node.process.pid)
+        for taken_ms in answer_times_ms(node.port):
+            times.append(taken_ms)
+            own_times.append(thread_ms(node.process.pid) - earlier)
+            time.sleep(seconds / _REQUESTS)
+            earlier = thread_ms(node.process.pid)
+        watched = time.perf_counter() - begin
+        spent = processor_seconds(node.process.pid) - before
+        own = own_seconds(node.process.pid) - own_before
+    return {
+        "slots": slots,
+        "cores": len(os.sched_getaffinity(0)),
+        "cpu_percent": round(100 * spent / watched, 1),
+        "node_cpu_percent": round(100 * own / watched, 1),
+        "status_p50_ms": round(quantiles(times, n=2)[0], 2),
+        "status_p99_ms": round(quantiles(times, n=100)[98], 2),
+        "status_max_ms": round(max(times), 2),
+        "status_own_p50_ms": round(quantiles(own_times, n=2)[0], 2),
+        "status_own_p99_ms": round(quantiles(own_times, n=100)[98], 2),
+    }
+
+
+def wait_until_at_work(node: Running) -> int:
+    """Wait until every slot has played a part of its games, and return how many slots there are."""
+    began = time.perf_counter()
+    while time.perf_counter() - began < _WORK_LIMIT_S:
+        slots = status(node.port)["slots"]
+        if all(slot["work"] is not None and slot["work"]["done"] > 0 for slot in slots):
+            return len(slots)
+        time.sleep(0.05)
+    raise SystemExit(f"bench: no work after {_WORK_LIMIT_S:.0f} s: {node.log.read_text()[-2000:]}")
+
+
+def status(port: int) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", "/status")
+    answer: dict[str, Any] = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer
+
+
+def own_seconds(pid: int) -> float:
+    """Return the processor seconds of a node's own process, without its workers."""
+    values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(values[11]) + int(values[12])) / _TICKS
+
+
+def thread_ms(pid: int) -> float:
+    """Return the processor time of all threads of a process."""
+    paths = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(path.read_text().split()[0]) for path in paths) / 1e6
 
 
 def measure_finality(count: int, rate: float, seconds: float) -> dict[str, Any]:
@@ -225,7 +292,9 @@ def measure_finality(count: int, rate: float, seconds: float) -> dict[str, Any]:
 
 def main(argv: list[str]) -> int:
     arguments = parse(argv)
-    if arguments.submit is None:
+    if arguments.work:
+        results = [measure_work(arguments.seconds)]
+    elif arguments.submit is None:
         results = [measure(count, arguments.seconds) for count in arguments.nodes or (1, 4)]
     else:
         results = [measure_finality(count, arguments.submit, arguments.seconds) for count in arguments.nodes or (7,)]

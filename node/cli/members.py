@@ -3,11 +3,14 @@
 import argparse
 
 from rich.console import Console
+from rich.text import Text
 
 from node.api.members import MemberInfo
-from node.cli.reading import add_node_options, read_and_show
-from node.cli.tables import Cells, print_table, state_text
-from node.text.formatting import ago, count, offer, short
+from node.cli.client import find_node
+from node.cli.reading import add_node_options, expecting_form, print_json
+from node.cli.tables import Cells, open_console, print_table, state_text
+from node.text.formatting import ago, count, offer_in_short, short
+from node.text.harmless import harmless, harmless_values
 
 _COLUMNS = (
     "name", "?id", "?address", "state", "#weight", "?standing", "works on",
@@ -21,15 +24,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Show the members; return 0."""
-    return read_and_show(options, "/members", print_members)
+    """Show the members, and what is missing for a quorum; return 0."""
+    client = find_node(options.node, options.data)
+    with expecting_form(client, "/members"):
+        members = client.json("/members")
+    if options.json:
+        print_json(members)
+        return 0
+    with expecting_form(client, "/status or /members"):
+        missing = harmless(client.json("/status")["swarm"]["quorum"])
+        console = open_console()
+        print_members(console, harmless_values(members))
+    if missing:
+        console.print(Text(f"Nothing can be decided: {missing}.", "bold red"))
+    return 0
 
 
 def print_members(console: Console, members: list[MemberInfo]) -> None:
     """Print the members."""
-    shown = len(_COLUMNS) if any(offer(member) for member in members) else len(_COLUMNS) - 1
+    has_offers = any(offer_in_short(member) for member in members)
+    shown = len(_COLUMNS) if has_offers else len(_COLUMNS) - 1
     rows = [_member_row(member)[:shown] for member in members]
     print_table(console, "Members", _COLUMNS[:shown], rows, "none")
+    if has_offers:
+        console.print(Text("offers: S self-play, T training, M matches; the measured rates are in --json", "dim"))
+        console.print()
 
 
 def _member_row(member: MemberInfo) -> Cells:
@@ -46,5 +65,5 @@ def _member_row(member: MemberInfo) -> Cells:
         count(member["games"]),
         "–" if is_self else ago(member["last_contact_s"]),
         count(member["lag_events"]),
-        offer(member) or "–",
+        offer_in_short(member) or "–",
     )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 _SHORT_DIGITS = 10
+_LETTERS = {"selfplay": "S", "train": "T", "match": "M"}
 _MILLIONTHS = 10**6
 _QUARTERS = tuple(f"value_correlation_{quarter}" for quarter in range(1, 5))
 _HELD_OUT = "held_out_games"
@@ -161,6 +162,17 @@ def offer(member: Mapping[str, Any]) -> str:
     if member["life_s"]:
         told.append(f"stays {age(member['life_s'])}")
     return ", ".join(told)
+
+
+def offer_in_short(member: Mapping[str, Any]) -> str:
+    """Return the roles that a member announced, as letters, its cost per hour, and how long it stays: "STM, 0.35/h".
+
+    Its rates are left out: there may be dozens. Empty if it announced nothing.
+    """
+    told = ["".join(letter for role, letter in _LETTERS.items() if role in member["roles"])]
+    told += [f"{hourly(member['cost_per_h'])}/h"] if member["cost_per_h"] else []
+    told += [f"stays {age(member['life_s'])}"] if member["life_s"] else []
+    return ", ".join(filter(None, told))
 
 
 def hourly(millionths: int) -> str:

@@ -26,6 +26,7 @@ from node.web.graph_picture import graph_picture, lane_names
 
 _FILTERS = (
     *("age", "ago", "clock", "count", "hourly", "losses", "measures", "moment", "needed", "offer"),
+    "offer_in_short",
     *("plural", "share", "short"),
 )
 _FRAME = ("title", "heading", "content", "scripts")  # blocks that are no parts of a page
@@ -141,7 +142,7 @@ def _home(source: StatusSource, status: Status) -> dict[str, Any]:
         "conduct": [(entry, text) for entry in status["conduct"] if (text := formatting.conduct(entry))],
         "members": members,
         "voteless": partial(_voteless, members),
-        "offers": any(formatting.offer(member) for member in members),
+        "offers": any(formatting.offer_in_short(member) for member in members),
         "work": source.work(),
         "steering": source.steering(),
         "measures": {model["model"]: model["measures"] for model in models},
@@ -198,6 +199,7 @@ def _template(name: str) -> Template:
         finalize=_shown,
     )
     environment.globals["bar_of_test"] = charts.bar_of_test
+    environment.globals["table"] = environment.get_template("table.html").module.table  # type: ignore[attr-defined]
     environment.filters["bytes"] = formatting.bytes_in_words
     environment.filters.update({each: getattr(formatting, each) for each in _FILTERS})
     return environment.get_template(name)

@@ -41,8 +41,7 @@ from tests.node.fake_source import FakeSource, digest
                 "self-play hex8-2",
                 "this node",
                 "2,401",
-                "9,000 plies per hour",
-                "costs 0.35 per hour, stays 2 h 0 min",
+                "S, 0.35/h, stays 2 h 0 min",
             ],
         ),
         (
@@ -95,6 +94,22 @@ async def test_tables_show_what_the_node_says(
     text = capsys.readouterr().out
     for words in shown:
         assert words in text
+
+
+async def test_members_say_what_is_missing_for_a_quorum_and_offer_in_letters(
+    data: Path, source: FakeSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await ask("members", "--data", data) == 0
+    text = capsys.readouterr().out
+    assert "Nothing can be decided" not in text
+    assert "STM" in text
+    assert "S self-play, T training, M matches" in text
+    assert max(len(line) for line in text.splitlines()) < 220
+    source.values["swarm"]["quorum"] = "2 of 4 weight, 3 needed; silent: cedar, <dune>"
+    assert await ask("members", "--data", data) == 0
+    assert "Nothing can be decided: 2 of 4 weight, 3 needed; silent: cedar, <dune>." in capsys.readouterr().out
+    assert await ask("members", "--json", "--data", data) == 0
+    assert [member["name"] for member in json.loads(capsys.readouterr().out)] == ["anvil", "birch", "cedar", "<dune>"]
 
 
 async def test_status_says_that_one_member_can_stop_the_swarm(

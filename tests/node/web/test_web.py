@@ -151,7 +151,7 @@ def test_page_shows_the_same(source: FakeSource) -> None:
         "uniform, built in", "2026-11-20 13:48:09", "4 of 4 of the weight", "2 × claim not live",
         "cedar leaves", "1 for, 0 against 3 needed anvil: yes", "not enough ballots in time", "weight 4, epoch 2",
         "no vote", "127.0.0.1:7403", "14 own transactions waiting", "policy 1.934, winner 0.512",
-        "9,000 plies per hour", "costs 0.35 per hour, stays 2 h 0 min",
+        "S, 0.35/h, stays 2 h 0 min", "S self-play, T training, M matches",
         "signed two events in one place in epoch 1, has no say, 2 wrong results, 3 preimages withheld",
         "no event in the order for 5 min", "2 wrong, 1 right 3 needed", "game 3, move 17 is <not> legal",
         "its seeds do not match", "2026-11-20 13:53:09",
@@ -359,7 +359,7 @@ def test_metrics_leave_out_what_is_not_known(source: FakeSource) -> None:
 
 
 def test_page_shows_offers_only_where_a_member_makes_one(source: FakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    bare: list[MemberInfo] = [{**member, "rates": {}, "cost_per_h": 0, "life_s": None} for member in source.members()]
+    bare: list[MemberInfo] = [{**member, "roles": [], "cost_per_h": 0, "life_s": None} for member in source.members()]
     assert "<th>offers" in render_page(source)
     monkeypatch.setattr(source, "members", lambda: bare)
     assert "<th>offers" not in render_page(source)

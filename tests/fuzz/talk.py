@@ -4,6 +4,7 @@ what a person's commands say in it; and the chain of records that a peer tells.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -309,6 +310,22 @@ def nomination_samples() -> list[bytes]:
     return [to_json(wish) for wish in (*wishes, {"model": model}, {"model": "\udfff"})]
 
 
+def import_samples() -> list[bytes]:
+    """Of models that each file of the made-up disk belongs to, and of some that it does not."""
+    files = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("config.json", "weights.safetensors")}
+    wish = {"folder": "/models/x", "files": files, "architecture": "c16b2", "configuration": "hex8-2"}
+    return [
+        to_json(sample)
+        for sample in (
+            wish,
+            {**wish, "configuration": None},
+            {**wish, "architecture": "c32b4"},
+            {**wish, "files": {"x": "00" * 32}},
+            {**wish, "folder": "\udfff"},
+        )
+    ]
+
+
 def vote_samples() -> list[bytes]:
     (proposal,) = governed_swarm().ledger.proposals()
     name = proposal.id.hex()
@@ -341,6 +358,7 @@ _LINES = (
     "content-length: " + "9" * 5000, "content-length: 0x10", "content-length: 5, 5", "transfer-encoding: chunked",
     "transfer-encoding: gzip, chunked", "transfer-encoding: identity", "expect: 100-continue", "connection: close",
     "connection: upgrade", "upgrade: h2c", "host: 127.0.0.1", "host: evil.example", "host: [::1]:99999", "host:",
+    "traceparent: 00-" + "0af7" * 8 + "-00f067aa0ba902b7-01", "traceparent: \xff\xfe", "traceparent: " + "0" * 9000,
     "origin: http://evil.example", "sec-fetch-site: cross-site", f"{TOKEN_HEADER}: {TOKEN}",
     f"{TOKEN_HEADER}: \xff\xfe",
     "content-type: application/json", "content-type: text/plain", " folded", "x" * 70_000, "a: " + "b" * 20_000,

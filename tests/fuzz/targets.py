@@ -90,6 +90,7 @@ from tests.fuzz.talk import (
     check_peer_port,
     forge_chain,
     forge_http,
+    import_samples,
     local_requests,
     nomination_samples,
     peer_answers,
@@ -753,6 +754,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "local-port": lambda: Target(local_requests(), check_local_port, (NoSuccess,), forge_http),
     "wish": lambda: Target(wish_samples(), WishCheck("/propose"), (NoSuccess,)),
     "nomination": lambda: Target(nomination_samples(), WishCheck("/nominate"), (NoSuccess,)),
+    "import": lambda: Target(import_samples(), WishCheck("/import"), (NoSuccess,)),
     "play": lambda: Target(play_samples(), PlayCheck(), (NoSuccess,)),
     "ballot": lambda: Target(vote_samples(), WishCheck("/vote"), (NoSuccess,)),
 }

@@ -14,6 +14,7 @@ from node.config.archive import ArchiveKeys
 from node.demo.processes import run_to_end
 from tests.integration.processes import QUICK, Processes, processes
 from tests.node.blobs.moto_server import BUCKET, IS_MISSING, WHY_MISSING, MotoServer, moto_server
+from tests.node.blobs.s3_server import KEYS
 
 ARCHIVIST, OTHERS = 0, (1, 2, 3)
 SETTINGS = replace(
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(IS_MISSING, reason=WHY_MISSIN
 async def test_what_everybody_lost_is_read_back_and_held_again(tmp_path: Path) -> None:
     """Only the events of the archivist outlive it: all blobs are gone, and the three others lost their whole disks."""
     async with moto_server() as server, processes(tmp_path, 4, SETTINGS, "--roles", "selfplay") as swarm:
-        keep_archive(swarm, server, ArchiveKeys(server.keys.key_id, "not the secret of this key"))
+        keep_archive(swarm, server, ArchiveKeys(server.keys.key_id, KEYS.secret))
         await require_that_a_wrong_key_is_told(swarm)
 
         await swarm.kill(ARCHIVIST)
@@ -81,7 +82,7 @@ async def require_that_a_wrong_key_is_told(swarm: Processes) -> None:
     command = swarm.commands[ARCHIVIST]
     words = (command.arguments[0], "--key", str(command.key), "--data", str(command.data))
     status, said = await run_to_end(("check", *words))
-    assert status == 1
+    assert status == 1, said
     assert WRONG in " ".join(said.split())
     await swarm.start(0, 1, 2, 3)
     told = await swarm.until(ARCHIVIST, "/status", lambda status: bool(status["archive"]["error"]), 120)

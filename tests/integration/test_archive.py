@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from consensus.settings import SteeringSettings
+from consensus.settings import SteeringSettings, TimingSettings
 from node.config.archive import ArchiveKeys
 from node.demo.processes import run_to_end
 from tests.integration.processes import QUICK, Processes, processes
@@ -19,6 +19,7 @@ from tests.node.blobs.s3_server import KEYS
 ARCHIVIST, OTHERS = 0, (1, 2, 3)
 SETTINGS = replace(
     QUICK,
+    timing=TimingSettings(lease_s=60),
     selfplay=replace(QUICK.selfplay, ceiling=QUICK.training.games),  # then nobody plays more, as nobody trains
     steering=SteeringSettings(rules=1, custodians=2, custody_s=30),
 )

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(IS_MISSING, reason=WHY_MISSIN
 
 
 async def test_what_everybody_lost_is_read_back_and_held_again(tmp_path: Path) -> None:
-    """Only the events of the archivist outlive it: all blobs are gone, and the three others lost their whole disks."""
+    """All blobs of the swarm are gone, and one member lost its whole disk; the ledger of the others outlives it."""
     async with moto_server() as server, processes(tmp_path, 4, SETTINGS, "--roles", "selfplay") as swarm:
         keep_archive(swarm, server, ArchiveKeys(server.keys.key_id, KEYS.secret))
         await require_that_a_wrong_key_is_told(swarm)
@@ -45,15 +45,16 @@ async def test_what_everybody_lost_is_read_back_and_held_again(tmp_path: Path) -
 
         for number in range(4):
             await swarm.kill(number)
-        shutil.rmtree(swarm.commands[ARCHIVIST].data / "blobs")
-        for number in OTHERS:
-            shutil.rmtree(swarm.commands[number].data)
+        for number in (ARCHIVIST, *OTHERS):
+            shutil.rmtree(swarm.commands[number].data / "blobs")
+        shutil.rmtree(swarm.commands[OTHERS[-1]].data)
         assert not any(copies(swarm, shard) for shard in shards)
 
         await swarm.start(0, 1, 2, 3)
         with trio.fail_after(240):
             while not all(len(copies(swarm, shard)) >= 2 for shard in shards):
                 await trio.sleep(1)
+        await swarm.same_digest(ARCHIVIST, OTHERS[-1])
         restored = (await swarm.ask(ARCHIVIST, "/status"))["archive"]["restored_bytes"]
         assert restored == sum(path.stat().st_size for path in (copies(swarm, shard)[0] for shard in shards))
 

@@ -22,6 +22,9 @@ _AT_ONCE = 2  # shards that are fetched: work comes first
 _FETCH_S = 120.0
 _RETRY_S = 20.0  # before a shard that nobody could give is asked for again; it may be brought meanwhile
 _LOST_LOOK_S = 600.0  # between two looks at whether what we said that we hold is here, such as after the loss of a disk
+_LOST_AGAIN_S = (
+    30.0  # the same after a look at which something was not: somebody may have it soon; each time twice that
+)
 _SAID_S = 60.0  # for which our word about a shard is taken to be on its way into the order
 _REST_S = 30.0  # for which a node waits at most where no round is decided
 _MOST_UNSAFE_BYTES = 256 * 1024 * 1024
@@ -74,7 +77,8 @@ class Custodian:
         self._retry_at: dict[bytes, float] = {}
         self._here: set[bytes] = set()  # verified here, and not said yet
         self._said: dict[bytes, float] = {}  # when that was said
-        self._looked_at = -math.inf  # when we looked last whether all is here that we said
+        self._look_at = -math.inf  # when we look next whether all is here that we said
+        self._again_s = _LOST_AGAIN_S  # from a look at which something was not to the next
 
     async def run(self) -> None:
         """Hold what is to be held until cancelled."""
@@ -96,11 +100,13 @@ class Custodian:
     def _lost(self) -> list[Shard]:
         """Return now and then the shards that others rely on this node to have and that are not here."""
         now, me, ledger = trio.current_time(), self._client.me, self._client.ledger
-        if now < self._looked_at + _LOST_LOOK_S or not ledger.settings.steering.rules:
+        if now < self._look_at or not ledger.settings.steering.rules:
             return []
-        self._looked_at = now
         kept = (shard for entry in ledger.configurations() for shard in kept_shards(ledger, entry.name))
-        return [shard for shard in kept if me in shard.holders and self._blobs.size(shard.digest) is None]
+        lost = [shard for shard in kept if me in shard.holders and self._blobs.size(shard.digest) is None]
+        self._look_at = now + (self._again_s if lost else _LOST_LOOK_S)
+        self._again_s = min(2 * self._again_s, _LOST_LOOK_S) if lost else _LOST_AGAIN_S
+        return lost
 
     def _wants(self, digest: bytes) -> bool:
         now = trio.current_time()

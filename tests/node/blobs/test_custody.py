@@ -211,6 +211,23 @@ async def test_a_custodian_that_lost_its_disk_fetches_again_what_others_rely_on_
     assert machines.swarm.ledger.accepted_counts()["held"] == 2, "it has said so before"
 
 
+async def test_what_all_lost_is_held_again_soon_after_one_has_it_back(
+    machines: Machines, autojump_clock: object
+) -> None:
+    """Such as from an archive: holders that could not fetch it do not wait for their next look in ten minutes."""
+    await machines.announce()
+    machines.work()
+    await until(lambda: machines.standing() == "counted", 30.0)
+    await trio.sleep(300)
+    holders = machines.asked()
+    for blobs in machines.blobs:
+        if blobs.size(SHARD) is not None:
+            await blobs.remove(SHARD)
+    await trio.sleep(320)  # the holders have looked
+    await machines.blobs[AUTHOR].add(DATA)
+    await until(lambda: all(machines.blobs[number].size(SHARD) is not None for number in holders), 200.0)
+
+
 async def test_what_nobody_can_get_is_said_by_nobody(machines: Machines, autojump_clock: object) -> None:
     await machines.announce()
     await machines.blobs[AUTHOR].remove(SHARD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from engine.backend.cpu import Cpu, cpu
 from engine.backend.dialect import Executor, Lanes
@@ -17,6 +18,7 @@ from training.gradient_programs import make_gradient_program
 from training.losses import Weights
 from training.move_index import field_roles
 from training.network import Network
+from training.team import Team, split
 
 
 class Gradients:
@@ -40,11 +42,12 @@ class Gradients:
         self._parameters = [parameter.detach() for parameter in network.parameters()]
         self._weights = aligned_empty((size,), np.float32)
         self._sums = aligned_empty((size + 1,), np.float32)  # the last one stays 0
-        self._flat = torch.zeros(len(self._made.places))  # the gradients of all parameters
+        self.flat = torch.zeros(len(self._made.places))
+        """The gradients of all parameters, one after the other."""
         sizes = [parameter.numel() for parameter in self._parameters]
         self._parts = [
             (parameter, part.view(parameter.shape))
-            for parameter, part in zip(network.parameters(), torch.split(self._flat, sizes), strict=True)
+            for parameter, part in zip(network.parameters(), torch.split(self.flat, sizes), strict=True)
         ]
         self.take_over()
 
@@ -53,13 +56,18 @@ class Gradients:
         for parameter, part in self._parts:
             parameter.grad = part
 
-    def update(self, examples: Examples, weights: Weights) -> NDArray[np.float64]:
-        """Set the gradients of the weighted sum of the losses, and return the losses, in the order of `Weights`."""
+    def update(
+        self, examples: Examples, weights: Weights, means: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Set the gradients of the weighted sum of the losses, and return the losses, in the order of `Weights`.
+
+        `means` are those of the examples, or their part of the means of more examples (`Examples.means`).
+        """
         program, count = self._made.program, len(examples.states)
         values = torch.cat([torch.zeros(1), *(parameter.reshape(-1) for parameter in self._parameters)]).numpy()
         values.take(program.weights, out=self._weights)
         self._sums[:] = 0.0
-        means = examples.means()
+        means = examples.means() if means is None else means
         factors = np.array([weights.policy, weights.winner, weights.ownership, weights.margin])
         losses = np.empty((count, gradient_kernels.LOSSES), np.float32)
         self._executor.launch(
@@ -89,11 +97,42 @@ class Gradients:
             losses,
             self._sums,
         )
-        self._sums.take(self._made.places, out=self._flat.numpy())
+        self._sums.take(self._made.places, out=self.flat.numpy())
         summed: NDArray[np.float64] = (losses * means).sum(axis=0)
         return summed
 
     def clip(self, norm: float) -> None:
         """Scale the gradients down to this norm, taken over all of them, if theirs is larger."""
-        own = torch.linalg.vector_norm(self._flat)
-        self._flat.mul_((norm / (own + 1e-6)).clamp(max=1.0))
+        own = torch.linalg.vector_norm(self.flat)
+        self.flat.mul_((norm / (own + 1e-6)).clamp(max=1.0))
+
+
+class SharedGradients:
+    """The same, of which each process of a team computes a part; the parts are added in the order of the processes.
+
+    So equal weights and examples give equal bytes for teams of one size. Those of another size differ by rounding.
+    """
+
+    def __init__(self, network: Network, config: Config, team: Team) -> None:
+        """See `Gradients`."""
+        self._own = Gradients(network, config)
+        self._network, self._team = network, team
+
+    def take_over(self) -> None:
+        """See `Gradients.take_over`."""
+        self._own.take_over()
+
+    def update(self, examples: Examples, weights: Weights) -> NDArray[np.float64]:
+        """See `Gradients.update`; `weights` are the default ones. Raise RuntimeError if a process of the team died."""
+        assert weights == Weights()
+        parts, means = zip(*split(examples, examples.means(), self._team.size), strict=True)
+        self._team.send(nn.utils.parameters_to_vector(self._network.parameters()).detach(), parts, means)
+        losses = self._own.update(parts[0], weights, means[0])
+        for gradients, their_losses in self._team.receive(len(self._own.flat)):
+            self._own.flat.add_(gradients)
+            losses += their_losses
+        return losses
+
+    def clip(self, norm: float) -> None:
+        """See `Gradients.clip`."""
+        self._own.clip(norm)

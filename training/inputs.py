@@ -25,7 +25,9 @@ def digest_of_inputs(
     """
     digest = hashlib.sha256(b"ringrift/training inputs/1\n")
     share = 0.0 if joint is None else joint.share
-    said = {"seed": seed.hex(), "settings": asdict(settings), "share": share, "networks": len(starts)}
+    told = asdict(settings)
+    del told["processes"]  # a machine with more of them, or fewer, may go on
+    said = {"seed": seed.hex(), "settings": told, "share": share, "networks": len(starts)}
     digest.update(json.dumps(said, sort_keys=True).encode())
     for games in (experience, *(joint.experiences if joint is not None else ())):
         digest.update(f"\ngames of {games.config.name}\n".encode())

@@ -48,6 +48,8 @@ class TrainSettings:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     average_decay: float = 0.995
+    processes: int = 1
+    """Processes that compute gradients, each of a part of every batch (`training.team`)."""
     measured_blocks: int = 24
     """Blocks of games that measure the new network's policy against its search; half as many compare two searches; 0:
     nothing is measured."""

@@ -17,7 +17,7 @@ from training.average import Average
 from training.batches import Examples
 from training.drawing import Drawing, DrawingPlace
 from training.experience import Experience
-from training.gradients import Gradients
+from training.gradients import Gradients, SharedGradients
 from training.losses import Weights
 from training.network import Network
 from training.progress import Report, ignore_progress
@@ -25,6 +25,7 @@ from training.seeds import seed_word
 from training.settings import TrainSettings
 from training.stage import ObserveStage, Stage, ignore_stage
 from training.state import TrainingState, capture_state, restore_state
+from training.team import Team, team_of
 
 _WARM_STEPS = 50  # steps over which the learning rate of a new optimizer rises
 
@@ -81,32 +82,35 @@ def train(
     """
     experiences = [experience, *(joint.experiences if joint is not None else ())]
     turns = _turns(seed, settings.steps, 0.0 if joint is None else joint.share, len(experiences) - 1)
-    training = _Training(start, seed, settings, [each.config for each in experiences])
-    history: deque[NDArray[np.float64]] = deque(maxlen=max(1, settings.steps // 10))
-    drawings = [
-        Drawing(each, seed_word(seed, _stream(place, each)), settings) for place, each in enumerate(experiences)
-    ]
-    if stage is not None:
-        training.go_on(stage)
-        history.extend(stage.losses)
-        for drawing, at in zip(drawings, stage.places, strict=True):
-            drawing.go_on(at)
+    configs = [each.config for each in experiences]
+    architecture = settings.architecture if start is None else start.network.architecture
+    with team_of(settings.processes, architecture, configs) as team:
+        training = _Training(start, seed, settings, configs, team)
+        history: deque[NDArray[np.float64]] = deque(maxlen=max(1, settings.steps // 10))
+        drawings = [
+            Drawing(each, seed_word(seed, _stream(place, each)), settings) for place, each in enumerate(experiences)
+        ]
+        if stage is not None:
+            training.go_on(stage)
+            history.extend(stage.losses)
+            for drawing, at in zip(drawings, stage.places, strict=True):
+                drawing.go_on(at)
 
-    def take() -> Stage:
-        places = tuple(drawing.place for drawing in drawings)
-        return training.stage(made, np.array(history).reshape(-1, len(fields(Weights))), places)
+        def take() -> Stage:
+            places = tuple(drawing.place for drawing in drawings)
+            return training.stage(made, np.array(history).reshape(-1, len(fields(Weights))), places)
 
-    made = 0 if stage is None else stage.made
-    for turn in turns[made:]:
-        losses = training.step(drawings[turn].next_batch(), turn)
-        made += 1
-        if turn == 0:
-            history.append(losses)
-        observe(take)
-        report({"steps": made, "wanted": settings.steps})
-    last = take()
-    observe(lambda: last)
-    network = training.finish()
+        made = 0 if stage is None else stage.made
+        for turn in turns[made:]:
+            losses = training.step(drawings[turn].next_batch(), turn)
+            made += 1
+            if turn == 0:
+                history.append(losses)
+            observe(take)
+            report({"steps": made, "wanted": settings.steps})
+        last = take()
+        observe(lambda: last)
+        network = training.finish()
     mean = np.mean(last.losses, axis=0)
     names = [field.name for field in fields(Weights)]
     return Trained(network, last.state, dict(zip(names, mean.tolist(), strict=True)))
@@ -132,11 +136,21 @@ def _turns(seed: bytes, steps: int, share: float, others: int) -> list[int]:
 class _Training:
     """A network that is trained, with its optimizer and the average of its weights."""
 
-    def __init__(self, start: Start | None, seed: bytes, settings: TrainSettings, configs: Sequence[Config]) -> None:
+    def __init__(
+        self,
+        start: Start | None,
+        seed: bytes,
+        settings: TrainSettings,
+        configs: Sequence[Config],
+        team: Team | None = None,
+    ) -> None:
         torch.manual_seed(seed_word(seed, "weights") % 2**63)
         self.network = Network(settings.architecture) if start is None else copy.deepcopy(start.network)
         self.network.train()
-        self._gradients = [Gradients(self.network, config) for config in configs]
+        self._gradients: list[Gradients | SharedGradients] = [
+            Gradients(self.network, config) if team is None else SharedGradients(self.network, config, team)
+            for config in configs
+        ]
         self._rate = settings.learning_rate
         self._optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self._rate, weight_decay=settings.weight_decay, fused=True

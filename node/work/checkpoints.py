@@ -13,7 +13,12 @@ from node.work.training_plans import PLAN_MAX_BYTES, PlanError, TrainingPlan, Tr
 
 SUFFIX = ".safetensors"
 
+MOST_ATTEMPTS = 3
+"""At going on from one checkpoint: what ended them may be in its training, and would end all further ones."""
+
 _PLAN = "plan"
+_ATTEMPTS = "attempts"
+_MAX_ATTEMPTS_BYTES = 256
 _STEPS = "steps"  # the folder in which the worker writes checkpoints
 
 _log = structlog.get_logger(__name__)
@@ -28,7 +33,13 @@ class CheckpointFolder:
 
     def find(self, subject: TrainingSubject) -> TrainingPlan | None:
         """Return the plan of an interrupted training of a subject; None if there is none with a checkpoint."""
-        if self.newest() is None:
+        newest = self.newest()
+        if newest is None:
+            return None
+        if self._attempts(newest.name) >= MOST_ATTEMPTS:
+            why = f"nothing came of {MOST_ATTEMPTS} attempts to go on from it"
+            _log.warning("checkpoint dropped", path=str(self._folder), why=why)
+            self.clear()
             return None
         try:
             plan = decode_plan(read_regular(self._folder / _PLAN, PLAN_MAX_BYTES))
@@ -38,12 +49,15 @@ class CheckpointFolder:
         return plan if plan.subject == subject else None
 
     def begin(self, plan: TrainingPlan) -> Path:
-        """Return the folder for checkpoints of a training; those of other trainings are deleted. Raise OSError."""
+        """Return the folder for checkpoints of an attempt at a training; those of others are deleted. Raise OSError."""
         data = plan.encode()
         if self._read() != data:
             self.clear()
             self._folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self._folder / _PLAN, data)
+        elif (newest := self.newest()) is not None:
+            attempt = f"{newest.name} {self._attempts(newest.name) + 1}"
+            write_atomically(self._folder / _ATTEMPTS, attempt.encode())
         return self._folder / _STEPS
 
     def take(self, plan: TrainingPlan, checkpoint: Path, digest: bytes) -> None:
@@ -64,6 +78,14 @@ class CheckpointFolder:
         """Delete all of it."""
         with suppress(OSError):
             clear_place(self._folder)
+
+    def _attempts(self, name: str) -> int:
+        """Return how often a training has begun to go on from a checkpoint."""
+        try:
+            words = read_regular(self._folder / _ATTEMPTS, _MAX_ATTEMPTS_BYTES).decode().split()
+            return int(words[1]) if words[0] == name else 0
+        except (OSError, ValueError, IndexError):
+            return 0
 
     def _read(self) -> bytes | None:
         try:

@@ -15,7 +15,7 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.entities import Claim
 from consensus.ledger.rules.seeds import DISTANCE
 from node.simulation.fake_worker import FakeWorker
-from node.work.checkpoints import CheckpointFolder
+from node.work.checkpoints import MOST_ATTEMPTS, CheckpointFolder
 from node.work.jobs import perform
 from node.work.loop import _fulfil
 from node.work.slots import SlotState, WorkerSlot
@@ -221,6 +221,25 @@ def test_a_folder_holds_the_checkpoints_of_one_plan(tmp_path: Path) -> None:
     folder.clear()
     folder.clear()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_checkpoint_from_which_nothing_comes_is_given_up_after_three_attempts(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path, "hex8-2", "c16b2")
+    steps = folder.begin(PLAN)
+    steps.mkdir()
+    (steps / "a.safetensors").touch()
+    for _ in range(MOST_ATTEMPTS - 1):
+        folder.begin(PLAN)
+    (steps / "a.safetensors").rename(steps / "b.safetensors")  # it got further
+    for _ in range(MOST_ATTEMPTS):
+        assert folder.find(SUBJECT) == PLAN
+        folder.begin(PLAN)
+    with capture_logs() as logs:
+        assert folder.find(SUBJECT) is None
+    assert [entry["event"] for entry in logs] == ["checkpoint dropped"]
+    assert folder.newest() is None
+    (folder.begin(PLAN).parent / "attempts").write_bytes(b"\xff")
+    assert folder.newest() is None
 
 
 def test_a_plan_survives_its_bytes_and_nothing_else_is_one() -> None:

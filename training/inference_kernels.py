@@ -26,6 +26,7 @@ from engine.backend.dialect import (
 from engine.backend.matrices import add_products, clear, find_peaks, pool_rows, rectify, set_rows
 from engine.features import write_globals, write_planes
 from engine.moves import Kind, move_a, move_b, move_kind
+from engine.search.nodes import COUNT, FIRST, FRESH, LEAF, LOGIT
 
 # Operations, in column OPERATION of a step; the other columns are places in memory and sizes, as far as it needs them.
 START = 0  # rows := a row of the weights
@@ -160,6 +161,41 @@ def evaluate_positions(
     for i in range(int(offsets[position]), int(offsets[position + 1])):
         logits[i] = score_move(moves[i], answers, fields, row)
     write_values(int(answers[WINNER]), row, values[position])
+
+
+@kernel
+def evaluate_leaves(
+    first: int,
+    tables: Row,
+    grid: Ints,
+    features: int,
+    steps: IntRows,
+    indices: Ints,
+    weights: Floats,
+    answers: Ints,
+    fields: IntRows,
+    memory: FloatRows,
+    states: Rows,
+    leaves: IntRows,
+    nodes: IntRows,
+    moves: Longs,
+    stats: FloatRows,
+    values: FloatRows,
+) -> None:
+    """Do as `evaluate_positions` for the new leaf of every game of a search on a device, in the search's arrays."""
+    game = first + thread.tid()
+    if int(leaves[game][FRESH]) == 0:
+        return
+    leaf = int(leaves[game][LEAF])
+    row = memory[thread.tid() % memory.shape[0]]
+    clear(row, 0, features)
+    write_planes(tables, states[leaf], grid, 1, row)
+    write_globals(tables, states[leaf], row)
+    run_steps(steps, indices, weights, row)
+    start = int(nodes[leaf][FIRST])
+    for edge in range(start, start + int(nodes[leaf][COUNT])):
+        stats[edge][LOGIT] = score_move(moves[edge], answers, fields, row)
+    write_values(int(answers[WINNER]), row, values[game])
 
 
 @kernel

@@ -202,23 +202,25 @@ def _mapping_parser(kind: Any) -> _Parser:
 
 
 def _entity_parser(kind: type[Entity]) -> _Parser:
-    parsers = [(name, _parser(field)) for name, field in _shape(kind).items()]  # type: ignore[arg-type]
+    shape, defaults = _shape(kind), _reader(kind)[1]  # type: ignore[arg-type]  # a class is hashable
+    names, parsers = tuple(shape), [_parser(field) for field in shape.values()]
     most, least = len(parsers), len(parsers) - kind.LATER
 
     def parse(value: Decoded) -> Entity:
         if not isinstance(value, list) or not least <= len(value) <= most:
             raise _MisshapenError(f"must be a list of {most}")
-        items: dict[str, Any] = {}
-        name = ""
+        items: list[Any] = []
         try:
-            for (name, parse_field), item in zip(parsers, value, strict=False):
-                items[name] = parse_field(item)
+            for parse_field, item in zip(parsers, value, strict=False):
+                items.append(parse_field(item))
         except _MisshapenError as error:
-            error.path = f".{name}{error.path}"
+            error.path = f".{names[len(items)]}{error.path}"
             raise
-        entity = kind(**items)
-        if least != most and len(_parts(entity)) != len(value):
+        count = len(items)
+        if count > least and items[-1] == defaults[count - 1]:
             raise _MisshapenError("has fields at its end that are to be left out")
+        entity = object.__new__(kind)  # frozen, so that `__init__` would take several times as long
+        entity.__dict__.update(zip(names, (*items, *defaults[count:]), strict=True))
         return entity
 
     return parse

@@ -7,13 +7,18 @@ preimage for round r + 2 was revealed, whatever asks for a seed had been fixed.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from consensus import preimages
 from consensus.ledger.records import beacon
-from consensus.ledger.records.entities import SLOT_KINDS, Place
+from consensus.ledger.records.entities import SLOT_KINDS, Candidacy, Place
+from consensus.ledger.records.ratings import Series
 from consensus.ledger.rules import claims
 from consensus.ledger.state.state import State
+from consensus.ledger.state.table import Table
 from consensus.ordered import DecidedRound, Judge
+
+C = TypeVar("C", Candidacy, Series)
 
 DISTANCE = 2  # rounds from the one that received a claim or candidate to the one whose beacon counts
 
@@ -32,14 +37,19 @@ def fix_seeds(state: State, decided: DecidedRound) -> None:
             name = claim.configuration
             state.emit("beacon", place, claim.author, claim=claim.id, configuration=name, seed=seed)
     claims.draw_slots(state, place, value, due)
-    for candidate, entry in sorted(state.candidates.items()):
-        if entry.beacon is None and entry.place.round <= due:
-            state.candidates[candidate] = replace(entry, beacon=value, beacon_round=decided.number)
+    for entry in state.candidates.recall(_without_beacon):
+        if entry.place.round <= due:
+            state.candidates[entry.id] = replace(entry, beacon=value, beacon_round=decided.number)
             name = entry.configuration
-            state.emit("beacon", place, entry.author, candidate=candidate, configuration=name, seed=value)
-    for series in list(state.series.values()):
-        if series.beacon is None and series.place.round <= due:
+            state.emit("beacon", place, entry.author, candidate=entry.id, configuration=name, seed=value)
+    for series in state.series.recall(_without_beacon):
+        if series.place.round <= due:
             state.series[series.id] = replace(series, beacon=value, beacon_round=decided.number)
+
+
+def _without_beacon(contests: Table[bytes, C]) -> tuple[C, ...]:
+    """Return the matches or series whose seeds are not fixed, by their ids."""
+    return tuple(contest for _, contest in sorted(contests.items()) if contest.beacon is None)
 
 
 def _take_preimage(state: State, place: Place, judge: Judge) -> bool:

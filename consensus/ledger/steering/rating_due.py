@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
@@ -41,7 +42,7 @@ def series_due(
     def order(series: Series) -> tuple[bool, int, bytes]:
         results = sum(slot.result is not None for slot in series.slots)
         is_last = series.pair.opponent == "random" or series.pair.player == "policy"
-        return is_last, results + taken.count(series.id), hashlib.sha256(encode([member, series.id])).digest()
+        return is_last, results + taken.count(series.id), _lot(member, series.id)
 
     return next(
         (
@@ -51,6 +52,12 @@ def series_due(
         ),
         None,
     )
+
+
+@lru_cache(maxsize=1 << 13)
+def _lot(member: MemberId, series: bytes) -> bytes:
+    """Return what orders series that lack equally much, so that not all members choose the same."""
+    return hashlib.sha256(encode([member, series])).digest()
 
 
 def _unsettled_of(ledger: Views, configuration: str) -> tuple[Series, ...]:

@@ -38,6 +38,7 @@ async function load(number, at) {
 }
 
 async function analyse() {
+  if (!game) return;
   const at = place, mine = loading;
   say("The canonical model thinks …");
   $("analyse").disabled = true;

@@ -53,11 +53,8 @@ def _floors(project: dict[str, object]) -> tuple[tuple[str, ...], ...]:
 
 
 def _room(folder: Path) -> Room:
-    """Return a folder of modules as a room; app.py of node/ is a room, too."""
+    """Return a folder of modules as a room, with the rooms in it."""
     inside = [_room(path) for path in sorted(folder.iterdir()) if (path / "__init__.py").exists()]
-    if folder.name == "node":
-        app = folder / "app.py"
-        inside.append(Room(name="app", says=_first_sentence(app), lines=_lines([app]), rooms=()))
     says = _first_sentence(folder / "__init__.py")
     return Room(name=folder.name, says=says, lines=_lines(folder.rglob("*.py")), rooms=tuple(inside))
 
@@ -91,8 +88,7 @@ def _modules(root: Path, package: str) -> Iterator[_Module]:
     for path in sorted((root / package).rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        home = parts if name == "node.app" else parts[:-1]
-        yield _Module(name, home, path)
+        yield _Module(name, parts[:-1], path)
 
 
 def _imported(path: Path, modules: dict[str, _Module]) -> set[str]:
@@ -153,7 +149,7 @@ def misfit(svg: str, house: House) -> str | None:
 
 
 def _path(name: str) -> str:
-    return "node/app.py" if name == "node.app" else name.replace(".", "/") + "/"
+    return name.replace(".", "/") + "/"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -105,7 +105,7 @@ def main(options: argparse.Namespace) -> int:
     import trio
 
     from consensus.ledger.records.decisions import OutdatedError
-    from node.app import run_node
+    from node.app.node import run_node
     from node.store import StoreError
     from node.system.exception_groups import leaves
     from node.system.logs import configure_logs, finish_logs

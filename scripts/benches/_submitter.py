@@ -16,7 +16,7 @@ from typing import Any
 
 import trio
 
-from node import app as composition
+from node.app import work as composition
 from node.cli import main
 from node.gossip.gossip import Gossip
 from node.member.member import Member

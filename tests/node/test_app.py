@@ -16,7 +16,7 @@ from consensus.ledger.records.decisions import OutdatedError, SteeringChange
 from consensus.ledger.records.transactions import Propose
 from consensus.settings import Settings, SteeringSettings
 from node.api.endpoint import TOKEN_HEADER, read_token, read_url
-from node.app import run_node
+from node.app.node import run_node
 from node.config.address import Address
 from node.config.founding import found_swarm
 from node.config.identity import load_identity
@@ -162,7 +162,7 @@ async def test_a_store_that_fails_ends_the_node_whatever_part_finds_out(
         raise StoreError("store.db: disk I/O error; check the disk")
 
     monkeypatch.setattr(SqliteStore, "read_snapshot", fail)
-    monkeypatch.setattr("node.app.prune_epochs", fail)
+    monkeypatch.setattr("node.app.peers.prune_epochs", fail)
     with pytest.raises(ExceptionGroup) as ended, trio.fail_after(20):
         await place.run()
     assert [type(error) for error in leaves(ended.value)] == [StoreError]
@@ -182,7 +182,7 @@ async def test_what_this_program_does_not_know_ends_the_node_in_the_round_in_whi
             super().__init__(**parts)
             members.append(self)
 
-    monkeypatch.setattr("node.app.Member", Watched)
+    monkeypatch.setattr("node.app.ordering.Member", Watched)
 
     async def start_and_propose() -> None:
         async with trio.open_nursery() as nursery:

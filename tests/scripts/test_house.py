@@ -41,7 +41,8 @@ def test_it_reads_the_imports_of_a_small_tree(tmp_path: Path) -> None:
     for name in house.PACKAGES:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f'"""The {name}. It is small."""\n')
-    (tmp_path / "node" / "app.py").write_text('"""Starts."""\nfrom node.web import page\nimport engine\n')
+    (tmp_path / "node" / "app").mkdir()
+    (tmp_path / "node" / "app" / "__init__.py").write_text('"""Starts."""\nfrom node.web import page\nimport engine\n')
     (tmp_path / "node" / "web").mkdir()
     (tmp_path / "node" / "web" / "__init__.py").write_text('"""Serves."""\n')
     (tmp_path / "node" / "web" / "page.py").write_text('"""A page."""\ndef show() -> None:\n    import consensus\n')

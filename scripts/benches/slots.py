@@ -38,10 +38,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def settings(games: int) -> Settings:
-    """Return settings with which self-play goes on for ever, with the built-in model, and counts at once."""
+    """Return settings with which self-play goes on for ever, with the search and no network, and counts at once."""
     return replace(
         NEW_SWARM,
-        selfplay=SelfplaySettings(games=games, ceiling=10**6),
+        selfplay=SelfplaySettings(games=games, random_games=0, ceiling=10**6),
         steering=replace(NEW_SWARM.steering, custodians=0),
     )
 

@@ -77,12 +77,12 @@ class TorchEvaluator:
         self._dtype, self._is_compiled = dtype, is_compiled
         self.value_scale = network.value_scale
 
-    def prepare(self, leaves: Leaves) -> Callable[[], None]:
+    def prepare(self, leaves: Leaves) -> TorchNetwork:
         """Return a call that evaluates the new leaves."""
-        return _TorchNetwork(self._network, leaves, self._dtype, self._is_compiled)
+        return TorchNetwork(self._network, leaves, self._dtype, self._is_compiled)
 
 
-class _TorchNetwork:
+class TorchNetwork:
     """A network on the arrays of one search."""
 
     def __init__(self, network: Network, leaves: Leaves, dtype: torch.dtype | None, is_compiled: bool) -> None:
@@ -121,10 +121,10 @@ class _TorchNetwork:
     def __call__(self) -> None:
         """Queue the evaluation of the new leaves."""
         self._describe()
-        self._think()
+        self.think()
         self._score()
 
-    def _think(self) -> None:
+    def think(self) -> None:
         """Run the network: as it is at first and always on a CPU, then as a recorded graph."""
         if self._graph is not None:
             self._graph.replay()

@@ -69,7 +69,7 @@ class DeviceSearch:
             raise ValueError(f"a search of more than {_MOST_EDGES} edges; search fewer games or simulations at once")
         trees = DeviceTrees(self.config, self.device, self.count, self._slots, self._capacity, self._room)
         self._trees = trees
-        leaves = Leaves(
+        self.leaves = Leaves(
             config=self.config,
             device=self.device,
             states=trees.states,
@@ -79,7 +79,7 @@ class DeviceSearch:
             stats=trees.stats,
             values=trees.relative,
         )
-        self._look: Callable[[], None] = self._evaluate.prepare(leaves)
+        self._look: Callable[[], None] = self._evaluate.prepare(self.leaves)
         if self._evaluate.is_recordable:
             self._simulate = self.device.repeat(self._simulation)
         else:

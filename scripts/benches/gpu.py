@@ -1,4 +1,7 @@
-"""Measure random play on a GPU at several batch sizes, and on one core and all cores of the same machine.
+"""Compare a GPU's games and searches with the CPU's, then measure random play and search there.
+
+First the tests that compare run; if one fails, nothing is measured. Random play is measured at several batch sizes, and
+on one core and all cores of the same machine; search at one, beside the bare network.
 
 Figures are per second of wall time, the best of several runs. Compilation does not count.
 """
@@ -8,11 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +27,18 @@ from engine.backend.cuda import Device, DeviceError
 from engine.config import CONFIGS, Config, config
 from engine.device_games import DeviceGames
 from engine.games import Games
+from engine.search.device_search import DeviceSearch
+from training.device_evaluate import TorchEvaluator
+from training.network import Network
 
+_COMPARISONS = (
+    "tests/engine/backend/test_cuda.py",
+    "tests/engine/search/test_device_search.py",
+    "tests/training/test_device_evaluate.py",
+)
+_SIMULATIONS = 16
+_SIZES = {"cuda": [1024, 4096, 16384, 65536], "cpu": [64]}
+_SEARCHED = {"cuda": 4096, "cpu": 64}
 _FOREVER = 2**31 - 1
 _MIDDLE = 40  # steps before single ones are measured, so that games are in many phases
 _SINGLE = 32
@@ -30,11 +47,14 @@ _SINGLE = 32
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench gpu", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--config", action="append", choices=list(CONFIGS), help="default: the four for 2 players")
-    parser.add_argument("--games", action="append", type=int, help="batch size; default: 1024, 4096, 16384, 65536")
+    parser.add_argument("--games", action="append", type=int, help="batch size; default: 1024 to 65536, or 64 on cpu")
     parser.add_argument("--runs", type=int, default=3, help="runs, of which the best counts (3)")
     parser.add_argument(
         "--device", default="cuda", help="cuda, cuda:1 ...; cpu runs the same code on Warp's CPU device"
     )
+    parser.add_argument("--cpu", action="store_const", dest="device", const="cpu", help="the same as --device cpu")
+    parser.add_argument("--architecture", default="c32b4", help="of the network that searches (c32b4)")
+    parser.add_argument("--untested", action="store_true", help="measure without comparing first")
     parser.add_argument("--json", action="store_true", help="print one object for programs")
     return parser.parse_args(argv)
 
@@ -116,6 +136,57 @@ def measure(settings: Config, sizes: list[int], device: Device, runs: int) -> li
     return results
 
 
+def compare(kind: str) -> bool:
+    """Run the tests that compare a device ("cuda" or "cpu") with the host; return whether they passed."""
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-k", kind, *_COMPARISONS]
+    return subprocess.run(command, stdout=2, check=False).returncode == 0
+
+
+def measure_search(settings: Config, architecture: str, count: int, device: Device, runs: int) -> dict[str, Any]:
+    """Return the simulations per second of a search, and the evaluations per second of its network alone."""
+    games = DeviceGames.new(settings, count, device=device)
+    games.play_randomly(1, _MIDDLE)
+    evaluate = TorchEvaluator(Network(architecture))
+    search = DeviceSearch(settings, evaluate, device, count=count, simulations=_SIMULATIONS, considered=_SIMULATIONS)
+    where, seeds = np.arange(count), np.arange(count, dtype=np.uint64)
+
+    def searched(_: int) -> tuple[int, float]:
+        begin = time.perf_counter()
+        search.run(games.states, where, seeds)  # waits
+        spent = time.perf_counter() - begin
+        return int(search.result().visits.sum()), spent
+
+    def alone(_: int) -> tuple[int, float]:
+        device.wait()
+        begin = time.perf_counter()
+        for _ in range(_SIMULATIONS):
+            network.think()
+        if device.name != "cpu":
+            torch.cuda.synchronize()
+        return count * _SIMULATIONS, time.perf_counter() - begin
+
+    network = evaluate.prepare(search.leaves)
+    for warm in (searched, alone, searched, alone):
+        warm(0)
+    found, bare = best(runs, searched), best(runs, alone)
+    return {
+        "config": settings.name,
+        "device": device.title,
+        "architecture": architecture,
+        "games": count,
+        "simulations_per_s": found,
+        "bare_evaluations_per_s": bare,
+        "share": round(found / bare, 3),
+    }
+
+
+def show_search(results: list[dict[str, Any]]) -> None:
+    for row in results:
+        print(f"{row['config']}, search with {row['architecture']} in {row['games']:,} games:")
+        rates = f"{row['simulations_per_s']:,} simulations/s", f"{row['bare_evaluations_per_s']:,} evaluations/s"
+        print(f"{rates[0]}, {row['share']:.0%} of the bare network's {rates[1]}")
+
+
 def show(results: list[dict[str, Any]]) -> None:
     first = results[0]
     table = Table("configuration", "games", "whole games", "single steps", "one core", "all cores", "ratio to all")
@@ -134,13 +205,21 @@ def main(argv: list[str]) -> int:
     try:
         device = Device(arguments.device)
     except DeviceError as error:
-        print(f"bench gpu: {error}", file=sys.stderr)
+        print(f"bench gpu: {error}; --cpu runs it on the CPU, at small sizes", file=sys.stderr)
         return 2
+    kind = device.name.partition(":")[0]
+    if not arguments.untested and not compare(kind):
+        print(f"bench gpu: {device.name} does not find what the CPU finds: nothing was measured", file=sys.stderr)
+        return 1
     names = arguments.config or [made.name for made in CONFIGS.values() if made.players == 2]
-    sizes = sorted(arguments.games or [1024, 4096, 16384, 65536])
+    sizes = sorted(arguments.games or _SIZES[kind])
     results = [row for name in names for row in measure(config(name), sizes, device, arguments.runs)]
+    searches = [
+        measure_search(config(name), arguments.architecture, _SEARCHED[kind], device, arguments.runs) for name in names
+    ]
     if arguments.json:
-        print(json.dumps({"results": results}))
+        print(json.dumps({"results": results, "searches": searches}))
     else:
         show(results)
+        show_search(searches)
     return 0

@@ -69,7 +69,8 @@ def _jobs(names: Sequence[str], arguments: argparse.Namespace) -> list[Job]:
 
 def _run(jobs: Sequence[Job], processes: int, memory: int) -> dict[str, Result]:
     results: dict[str, Result] = {}
-    with get_context("spawn").Pool(min(processes, len(jobs)), _prepare, (memory,)) as pool:
+    names = tuple(dict.fromkeys(job[0] for job in jobs))
+    with get_context("spawn").Pool(min(processes, len(jobs)), _prepare, (names, memory)) as pool:
         for part in pool.imap_unordered(_try, jobs):
             for finding in part.findings:
                 _show_finding(finding)
@@ -77,8 +78,11 @@ def _run(jobs: Sequence[Job], processes: int, memory: int) -> dict[str, Result]:
     return results
 
 
-def _prepare(memory: int) -> None:
-    fault_proofs.honest()  # loads the compiled rules, which take more memory than an input may
+def _prepare(names: Sequence[str], memory: int) -> None:
+    """Load what inputs are tried on: compiled rules, libraries and samples take more memory than an input may."""
+    fault_proofs.honest()
+    for name in names:
+        TARGETS[name]()
     bound_memory(memory)
 
 

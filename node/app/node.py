@@ -46,7 +46,7 @@ from node.work.disk_guard import DiskGuard
 from node.work.drain import Drain
 from node.work.idle import run_command
 from node.work.imports import Imports
-from node.work.limits import Limits
+from node.work.limits import WorkLimits
 from node.work.nominations import Nominations
 
 _DRAIN_COMMAND_S = 10.0  # for the command at the end of a drain
@@ -133,7 +133,7 @@ class _Node:
         self._proposals = Proposals(identity.id, lambda: member.replica.ledger, remembered)
         self._peers.places.address_book.follow_keys(self._proposals.earlier_keys)
         self._effects = EffectLog(self._peers.places.address_book.name)
-        self._drain, self._limits = drain, Limits()
+        self._drain, self._limits = drain, WorkLimits()
         self._work = Work(
             self._ordering, self._peers, data, options, self._supervisor, drain=drain, limits=self._limits
         )

@@ -20,7 +20,7 @@ from node.system.supervision import RestartingSupervisor
 from node.work.drain import Drain
 from node.work.idle import IdleHook
 from node.work.lifecycle import work_for_the_swarm
-from node.work.limits import Limits
+from node.work.limits import WorkLimits
 from node.work.memory_guard import MemoryGuard
 from node.work.node_context import NodeWorkContext
 from node.work.rates import Rates
@@ -43,7 +43,7 @@ class Work:
         supervisor: RestartingSupervisor,
         *,
         drain: Drain,
-        limits: Limits,
+        limits: WorkLimits,
     ) -> None:
         self._supervisor, self._drain, self._limits = supervisor, drain, limits
         self._options = options

@@ -75,7 +75,7 @@ from node.text.formatting import fragility, quorum
 from node.transport.exchanges import AskedExchanges
 from node.work.context import WorkProgress
 from node.work.drain import Drain
-from node.work.limits import Limits
+from node.work.limits import WorkLimits
 from node.work.node_context import NodeWorkContext
 from node.work.slots import SlotState
 
@@ -102,7 +102,7 @@ class NodeReport:
         device: str,
         slots: Sequence[SlotState],
         drain: Drain,
-        limits: Limits,
+        limits: WorkLimits,
         listen: Address,
         faults: Path,
         blob_path: Callable[[bytes], Path],

@@ -16,7 +16,7 @@ from consensus.ledger.records.transactions import Release
 from node.system.tasks import wait_until
 from node.work.backoff import LONGEST_OF_SLOTS_S, Backoff
 from node.work.context import WorkContext
-from node.work.limits import Limits
+from node.work.limits import WorkLimits
 
 _LOOK_S = 0.1
 _LIMITED_S = 5.0
@@ -29,12 +29,12 @@ class ClaimDesk:
     members first, and not for the next worker slot of this node.
     """
 
-    def __init__(self, context: WorkContext, limits: Limits | None = None) -> None:
+    def __init__(self, context: WorkContext, limits: WorkLimits | None = None) -> None:
         """Begin a life of the node: claims with ids from before were made in earlier ones.
 
         Nothing is claimed while `limits` say that there is no room.
         """
-        self._limits = limits or Limits()
+        self._limits = limits or WorkLimits()
         self.contests = Backoff(LONGEST_OF_SLOTS_S, leaves_slots=True)
         self._context = context
         self._born = context.next_id()

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from node.blobs.garbage_collection import GarbageCollector
-from node.work.limits import DISK_WORDS, DiskReading, Limits, disk_tier
+from node.work.limits import DISK_WORDS, DiskReading, WorkLimits, disk_tier
 
 LOOK_S = 20.0
 GRACE_S = 120.0
@@ -42,7 +42,7 @@ class DiskGuard:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: WorkLimits,
         data: Path,
         collector: GarbageCollector | None,
         read: Callable[[Path], DiskReading | None] = read_disk,

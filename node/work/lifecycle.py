@@ -18,7 +18,7 @@ from node.work.context import WorkContext
 from node.work.desk import ClaimDesk
 from node.work.drain import Drain
 from node.work.idle import IdleHook
-from node.work.limits import Limits
+from node.work.limits import WorkLimits
 from node.work.loop import work_on
 from node.work.nominating import nominate_on_regressions
 from node.work.rates import Rates, have_changed
@@ -51,7 +51,7 @@ async def work_for_the_swarm(
     idle: IdleHook | None = None,
     custody: tuple[Custodian, Pusher] | None = None,
     drain: Drain | None = None,
-    limits: Limits | None = None,
+    limits: WorkLimits | None = None,
     supervisor: Supervisor | None = None,
 ) -> None:
     """Announce this node's profile once it is level with a quorum; then work, vote and seal for ever.

@@ -54,7 +54,7 @@ class DiskReading:
     total_bytes: int
 
 
-class Limits:
+class WorkLimits:
     """The tiers of one node as they are now, which those look at who claim and play."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ import trio
 
 from node.system.memory import MemoryReading, read_memory, resident_bytes
 from node.work.drain import Drain
-from node.work.limits import MEMORY_WORDS, Limits, memory_tier
+from node.work.limits import MEMORY_WORDS, WorkLimits, memory_tier
 from node.work.slots import SlotState
 
 LOOK_S = 2.0
@@ -28,7 +28,7 @@ class MemoryGuard:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: WorkLimits,
         slots: Sequence[SlotState],
         drain: Drain,
         read: Callable[[], MemoryReading | None] = read_memory,

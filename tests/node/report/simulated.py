@@ -10,7 +10,7 @@ from node.report.effect_log import EffectLog
 from node.report.source import NodeReport
 from node.simulation.working_swarm import WorkingSwarm
 from node.transport.exchanges import AskedExchanges
-from node.work.limits import Limits
+from node.work.limits import WorkLimits
 
 
 def report_of(swarm: WorkingSwarm, effects: EffectLog, directory: Path) -> NodeReport:
@@ -35,7 +35,7 @@ def report_of(swarm: WorkingSwarm, effects: EffectLog, directory: Path) -> NodeR
         device="simulated",
         slots=(),
         drain=swarm.drains[node.number],
-        limits=Limits(),
+        limits=WorkLimits(),
         listen=Address("127.0.0.1", 7000),
         faults=directory,
         blob_path=lambda digest: directory / digest.hex(),

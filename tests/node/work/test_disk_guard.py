@@ -17,7 +17,7 @@ from node.blobs.files import FileBlobs
 from node.blobs.garbage_collection import GarbageCollector
 from node.store.sqlite import SqliteStore
 from node.work.disk_guard import GRACE_S, LOOK_S, DiskGuard, read_disk
-from node.work.limits import DiskReading, Limits
+from node.work.limits import DiskReading, WorkLimits
 from tests.consensus.ledger.swarm import Swarm
 
 MIB = 1 << 20
@@ -35,7 +35,7 @@ class Folder:
 
     def __init__(self, data: Path) -> None:
         self.data, self.swarm = data, Swarm(4)
-        self.blobs, self.limits = FileBlobs(data / "blobs"), Limits()
+        self.blobs, self.limits = FileBlobs(data / "blobs"), WorkLimits()
         fetcher: Any = Idle()
         self.collector = GarbageCollector(lambda: self.swarm.ledger, self.blobs, fetcher, data / "models")
         self.old_model = data / "models" / "ab12"
@@ -112,7 +112,7 @@ async def test_what_is_fetched_now_stays(tmp_path: Path, autojump_clock: MockClo
 
 
 async def test_a_folder_that_is_gone_changes_nothing(tmp_path: Path) -> None:
-    limits = Limits()
+    limits = WorkLimits()
     await DiskGuard(limits, tmp_path / "gone", None).look(is_at_rest=True)
     assert limits.disk_tier == 0
 

@@ -19,7 +19,7 @@ from node.system.supervision import Unsupervised
 from node.work.desk import ClaimDesk
 from node.work.drain import Drain
 from node.work.lifecycle import _work_in
-from node.work.limits import FEW_GAMES, GIGABYTE, DiskReading, Limits, disk_tier, memory_tier
+from node.work.limits import FEW_GAMES, GIGABYTE, DiskReading, WorkLimits, disk_tier, memory_tier
 from node.work.memory_guard import SETTLE_S, MemoryGuard
 from node.work.slots import SlotState, WorkerSlot
 from node.work.worker import Report, WorkerProcess, WorkError
@@ -48,7 +48,7 @@ def test_a_tier_of_the_disk_depends_on_parts_of_it_and_on_bytes() -> None:
 
 
 def test_it_is_told_in_words() -> None:
-    limits = Limits()
+    limits = WorkLimits()
     assert (limits.reasons, limits.may_claim) == ([], True)
     limits.memory, limits.memory_tier = MemoryReading(3 * GIGABYTE, 4 * GIGABYTE), 2
     limits.disk, limits.disk_tier = DiskReading(GIGABYTE, 100 * GIGABYTE), 1
@@ -103,7 +103,7 @@ class Guarded:
         self.children: list[Any] = [Watched(directory, seed) for seed in range(count)]
         self.machine = Machine(directory)
         self.machine.context.roles = ("selfplay",)
-        self.limits, self.drain = Limits(), Drain(30)
+        self.limits, self.drain = WorkLimits(), Drain(30)
         self.desk = ClaimDesk(self.machine.context, self.limits)
         self.slots = [
             SlotState(WorkerSlot(number + 1), child.runner, child) for number, child in enumerate(self.children)
@@ -198,7 +198,7 @@ async def test_a_swarm_at_rest_does_not_keep_a_node_from_work_once_there_is_room
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """No round wakes it: it looks by itself."""
-    machine, limits = Machine(tmp_path, fake(tmp_path)), Limits()
+    machine, limits = Machine(tmp_path, fake(tmp_path)), WorkLimits()
     machine.desk = ClaimDesk(machine.context, limits)
     limits.disk_tier = 2
     async with trio.open_nursery() as nursery:
@@ -270,7 +270,7 @@ async def test_a_real_process_that_is_ended_says_why(tmp_path: Path) -> None:
             while slot.pid is None:
                 await trio.sleep(0.01)
             pid = slot.pid
-            guard = MemoryGuard(Limits(), [slot], Drain(30), lambda: MemoryReading(85, 100))
+            guard = MemoryGuard(WorkLimits(), [slot], Drain(30), lambda: MemoryReading(85, 100))
             await guard.look()  # nothing is at work in it
     assert errors == ["worker process was ended: memory is scarce, and it does nothing"]
     with pytest.raises(ProcessLookupError):

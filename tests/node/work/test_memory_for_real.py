@@ -23,7 +23,7 @@ import trio
 from node.work import memory_guard
 from node.work.context import WorkProgress
 from node.work.drain import Drain
-from node.work.limits import Limits
+from node.work.limits import WorkLimits
 from node.work.memory_guard import MemoryGuard
 from node.work.slots import SlotState, WorkerSlot
 from node.work.worker import WorkError, WorkerProcess
@@ -34,7 +34,7 @@ async def main():
     command = sys.executable, str(directory / "child.py")
     workers = [WorkerProcess(directory / f"{name}.log", command) for name in ("hungry", "modest")]
     slots = [SlotState(WorkerSlot(number + 1), worker, worker) for number, worker in enumerate(workers)]
-    limits, said = Limits(), {}
+    limits, said = WorkLimits(), {}
     guard = MemoryGuard(limits, slots, Drain(30))
     tiers = []
 

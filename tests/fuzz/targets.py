@@ -77,7 +77,7 @@ from tests.consensus.ledger.forks import forged, fork
 from tests.consensus.ledger.swarm import Swarm, digest_of
 from tests.consensus.ledger.test_random import run
 from tests.consensus.test_bounds import Swarm as BoundedSwarm
-from tests.fuzz import checkpoints, recorded, shards, steered
+from tests.fuzz import recorded, shards, steered
 from tests.fuzz.mutations import Mutator, to_cbor, to_json
 from tests.fuzz.talk import (
     ChainCheck,
@@ -671,6 +671,12 @@ def check_toml(data: bytes) -> None:
     parse_config(Path("swarm.toml"), text)
 
 
+def _checkpoint_target() -> Target:
+    from tests.fuzz import checkpoints  # with torch, which takes seconds
+
+    return Target(checkpoints.samples(), checkpoints.check, (DataError,), checkpoints.forge)
+
+
 TARGETS: dict[str, Callable[[], Target]] = {
     "encoding": lambda: Target(
         [*sync_samples()[:9], *genesis_samples(), *transaction_samples()[:20]], check_encoding, (EncodingError,)
@@ -738,7 +744,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     ),
     "fault": lambda: Target(fault_samples(), check_fault, (NotAProofError, ProofError)),
     "forged-fault": lambda: Target(fault_samples()[:1], check_forged_fault, (NotAProofError, ProofError), forge_fault),
-    "checkpoint": lambda: Target(checkpoints.samples(), checkpoints.check, (DataError,), checkpoints.forge),
+    "checkpoint": _checkpoint_target,
     "training-plan": lambda: Target(plan_samples(), check_plan, (PlanError,)),
     "shard": lambda: Target(shards.samples(), shards.check, (DataError,), shards.forge),
     "recorded": lambda: Target(recorded.samples(), recorded.check, (DataError, IllegalMoveError), shards.forge),

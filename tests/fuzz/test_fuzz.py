@@ -29,6 +29,7 @@ SLOW = {
     "snapshot": 30, "transaction": 250, "forged-certificate": 150, "forged-record": 150, "forged-fault": 150,
     "certificate": 200, "local-port": 100, "peer-port": 150, "peer-answer": 250, "chain": 200,
     "wish": 100, "ballot": 100, "import": 100, "play": 150, "two-verifiers": 150, "recorded": 100,
+    "checkpoint": 100,
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 

@@ -76,7 +76,8 @@ class Work:
             child = process(slot.file_name, slot.environment())
             return SlotState(slot, WatchedRunner(child, self._rates, longest_s), child)
 
-        planned = plan_slots(gpus, count_cores(), usable_memory_bytes(), options.slots) if options.roles else ()
+        wishes = options.slots, options.training_processes
+        planned = plan_slots(gpus, count_cores(), usable_memory_bytes(), *wishes) if options.roles else ()
         self.slots = tuple(state(slot) for slot in planned)
         self.memory_guard = MemoryGuard(limits, self.slots, drain)
         self._check_worker = WatchedRunner(process("checker", {}), self._rates, longest_s)

@@ -199,6 +199,7 @@ def _run_options(options: argparse.Namespace, config: SwarmConfig, me: MemberId)
         life_s=_whole("--life", options.life, config.life_s, check_life),
         cost=_whole("--cost", options.cost, config.cost, check_cost),
         slots=_whole("--slots", options.slots, config.slots, check_slots),
+        training_processes=config.training_processes,
         archive=None if config.archive is None else load_access(config.archive),
         drain_command=config.drain_command,
         drain_s=_whole("--drain", options.drain, config.drain_s, check_drain),

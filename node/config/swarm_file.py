@@ -33,6 +33,8 @@ DRAIN_S = 30
 _LONGEST_DRAIN_S = 3600
 MAX_SLOTS = 60
 """Worker slots of one node: a member may have 64 live claims, and those of an earlier life count."""
+MAX_TRAINING_PROCESSES = 16
+"""Of one training, as `training.team` has at most."""
 
 _ARCHIVE_DETAILS = ("archive_endpoint", "archive_region", "archive_keys")
 _LARGEST_COST = 10**9  # of an hour, thousandths
@@ -80,6 +82,7 @@ class SwarmConfig:
     life_s: int = 0
     cost: int = 0
     slots: int | None = None
+    training_processes: int | None = None
     archive: ArchivePlace | None = None
     drain_s: int = DRAIN_S
     drain_command: str | None = None
@@ -130,6 +133,7 @@ class RunOptions:
     life_s: int = 0  # for how long the machine is expected to be there; 0: not known
     cost: int = 0  # of an hour of its work, thousandths of a currency unit; 0: nothing
     slots: int | None = None  # jobs at once; None: as the machine has GPUs and cores (`node.work.slots`)
+    training_processes: int | None = None  # of one training; None: as the slot is equipped (`node.work.equipment`)
     archive: ArchiveAccess | None = None  # where this node keeps blobs besides
     drain_s: int = DRAIN_S  # for how long the node ends its work before it ends; 0: at once
     drain_command: str | None = None  # is run after that
@@ -166,11 +170,15 @@ def _check(path: Path, document: Table) -> SwarmConfig:
     life_s = _checked(node, "life_s", check_life, node.integer("life_s", 0))
     cost = _checked(node, "cost", check_cost, node.integer("cost", 0))
     slots = _checked(node, "slots", check_slots, node.integer("slots")) if node.has("slots") else None
+    training_processes = None
+    if node.has("training_processes"):
+        wished = node.integer("training_processes")
+        training_processes = _checked(node, "training_processes", check_training_processes, wished)
     drain_s = _checked(node, "drain_s", check_drain, node.integer("drain_s", DRAIN_S))
     archive = _read_archive(node, path)
     drain_command = node.text("drain_command") if node.has("drain_command") else None
     node.offer("http", "roles", "keep_epochs", "idle_command", "idle_after_s", "life_s", "cost", "slots")
-    node.offer("drain_s", "drain_command").finish()
+    node.offer("training_processes", "drain_s", "drain_command").finish()
     try:
         listed = [RosterMember(member.id, member.weight, member.anchor) for member in members]
         genesis = make_genesis(name, listed, settings, operators)
@@ -189,6 +197,7 @@ def _check(path: Path, document: Table) -> SwarmConfig:
         life_s=life_s,
         cost=cost,
         slots=slots,
+        training_processes=training_processes,
         archive=archive,
         drain_s=drain_s,
         drain_command=drain_command,
@@ -242,6 +251,13 @@ def check_slots(count: int) -> int:
     """Return how many jobs a node does at once. Raise ValueError, which says what is wrong."""
     if not 1 <= count <= MAX_SLOTS:
         raise ValueError(f"{count} must be 1 to {MAX_SLOTS} worker slots; for none, leave out the roles")
+    return count
+
+
+def check_training_processes(count: int) -> int:
+    """Return by how many processes a training computes. Raise ValueError, which says what is wrong."""
+    if not 1 <= count <= MAX_TRAINING_PROCESSES:
+        raise ValueError(f"{count} must be 1 to {MAX_TRAINING_PROCESSES} processes of one training")
     return count
 
 

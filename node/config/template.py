@@ -69,6 +69,9 @@ _NODE = """\
 # How many jobs this node does at once, 1 to 60, each in a process of its own. Default: one for each GPU, and one for
 # each two of the other cores, as far as there is memory.
 # slots = 4
+# By how many processes of this machine one training computes, 1 to 16; each takes a core and up to 1 GiB. Nobody counts
+# them when slots are planned: say fewer slots. Default: 1.
+# training_processes = 4
 # A bucket behind an S3 API in which this node keeps what the ledger counts, and from which it reads back what no other
 # node has. Default: none; the endpoint is Amazon's, the region us-east-1, and the keys come from AWS_ACCESS_KEY_ID and
 # AWS_SECRET_ACCESS_KEY in the environment. Keys are never in this file, but can be in one of mode 600.

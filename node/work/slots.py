@@ -13,6 +13,7 @@ from node.config.swarm_file import MAX_SLOTS
 from node.system.device import CPU, Gpu
 from node.work.backoff import Backoff
 from node.work.context import WorkProgress
+from node.work.equipment import ALONE, Equipment, TrainingRunner
 from node.work.limits import FEW_GAMES
 from node.work.worker import JobRunner, Report, WorkerProcess
 
@@ -33,6 +34,7 @@ class WorkerSlot:
 
     number: int
     gpu: Gpu | None = None
+    equipment: Equipment = ALONE
 
     @property
     def device(self) -> str:
@@ -50,15 +52,25 @@ class WorkerSlot:
         return {**dict.fromkeys(_THREADS, "1"), "CUDA_VISIBLE_DEVICES": visible}
 
 
-def plan_slots(gpus: Sequence[Gpu], cores: int, memory_bytes: int, wished: int | None = None) -> tuple[WorkerSlot, ...]:
+def plan_slots(
+    gpus: Sequence[Gpu],
+    cores: int,
+    memory_bytes: int,
+    wished: int | None = None,
+    training_processes: int | None = None,
+) -> tuple[WorkerSlot, ...]:
     """Return the slots of a machine: as many as are wished for, GPUs first.
 
     By default it is one for each GPU, which takes a core, and one for each two of the other cores; at least 1, at most
-    `MAX_SLOTS`, and no more than there is memory for.
+    `MAX_SLOTS`, and no more than there is memory for. A training in any of them computes with `training_processes`
+    processes, by default one.
     """
     usual = len(gpus) + max(0, cores - len(gpus)) // CORES_OF_SLOT
     count = max(1, min(usual, memory_bytes // SLOT_BYTES - 1, MAX_SLOTS)) if wished is None else wished
-    return tuple(WorkerSlot(number + 1, gpus[number] if number < len(gpus) else None) for number in range(count))
+    equipment = Equipment(training_processes or 1)
+    return tuple(
+        WorkerSlot(number + 1, gpus[number] if number < len(gpus) else None, equipment) for number in range(count)
+    )
 
 
 class SlotState:
@@ -67,7 +79,8 @@ class SlotState:
     def __init__(self, slot: WorkerSlot, runner: JobRunner, process: WorkerProcess | None = None) -> None:
         """Make a slot whose jobs `runner` does; if it does them in a process that can be watched, that is `process`."""
         self.slot = slot
-        self.runner: JobRunner = _SizedRunner(self, runner)
+        equipped = TrainingRunner(slot.equipment, runner, lambda: self.is_short_of_memory)
+        self.runner: JobRunner = _SizedRunner(self, equipped)
         self._process = process
         self.memory_bytes: int | None = None  # of its process
         self.memory_tier = 0  # of its process

@@ -310,6 +310,12 @@ MISTAKES = {
         19,
         "slots: 61 must be 1 to 60 worker slots; for none, leave out the roles",
     ),
+    "too many processes of a training": (
+        "[node]",
+        "[node]\ntraining_processes = 17",
+        19,
+        "training_processes: 17 must be 1 to 16 processes of one training",
+    ),
     "too long a drain": (
         "[node]",
         "[node]\ndrain_s = 3601",
@@ -492,15 +498,17 @@ def test_a_good_file(path: Path) -> None:
     assert load_config(path).keep_epochs == 5
     assert load_config(path).genesis == config.genesis
     assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == (None, 900, 0, 0)
-    assert config.slots is None
+    assert config.slots is config.training_processes is None
     path.write_text(
         GOOD.replace(
             "[node]",
-            '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5\ncost = 7\nslots = 3\ndrain_s = 9',
+            '[node]\nidle_command = "poweroff"\nidle_after_s = 60\nlife_s = 5\ncost = 7\nslots = 3\ndrain_s = 9'
+            "\ntraining_processes = 4",
         )
     )
     config = load_config(path)
     assert (config.slots, config.drain_s, config.drain_command) == (3, 9, None)
+    assert config.training_processes == 4
     assert (config.idle_command, config.idle_after_s, config.life_s, config.cost) == ("poweroff", 60, 5, 7)
 
 

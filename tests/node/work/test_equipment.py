@@ -1,0 +1,169 @@
+"""What a slot trains with: several processes through the node's own path, and one where that fails."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from consensus.ledger.records import transactions as t
+from consensus.ledger.records.entities import Claim
+from consensus.ledger.rules.seeds import DISTANCE
+from engine.config import config
+from node.config.swarm_file import MAX_TRAINING_PROCESSES
+from node.work.equipment import Equipment, TrainingRunner
+from node.work.jobs import perform
+from node.work.slots import SlotState, WorkerSlot
+from node.work.worker import WORKER, Report, WorkerProcess, WorkError
+from tests.consensus.ledger.swarm import Swarm
+from tests.node.work.test_work import SETTINGS, OrderContext
+from training.selfplay import play_shard
+from training.settings import SelfPlaySettings
+from training.shard import write_shard
+from training.team import MOST_PROCESSES
+
+STEPS = 400
+SMALL = replace(
+    SETTINGS,
+    training=replace(
+        SETTINGS.training, architecture="c4b1", first_networks=1, steps=8, first_steps=8, batch=32, measured_blocks=0
+    ),
+)
+
+
+def test_no_team_is_larger_than_the_worker_allows() -> None:
+    assert MAX_TRAINING_PROCESSES == MOST_PROCESSES
+
+
+class Trainer:
+    """A runner that notes by how many processes it was asked to train, and fails with teams as long as it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.breaks = False
+
+    async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        await trio.lowlevel.checkpoint()
+        processes = job["settings"].get("processes", 1)
+        self.asked.append(processes)
+        if self.breaks and processes > 1:
+            raise WorkError("RuntimeError: connection closed by peer")
+        return {}
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_after_a_failure_a_training_is_plain_and_a_team_that_never_works_is_given_up() -> None:
+    trainer, is_short = Trainer(), False
+    runner = TrainingRunner(Equipment(4), trainer, lambda: is_short)
+    job = {"job": "train", "settings": {"steps": 7}}
+
+    async def train() -> None:
+        try:
+            await runner.perform(job, lambda _told: None)
+        except WorkError:
+            assert trainer.asked[-1] == 4
+
+    await train()
+    trainer.breaks = True
+    await train()
+    trainer.breaks = False
+    for _ in range(2):
+        await train()
+    assert trainer.asked == [4, 4, 1, 4]
+    is_short = True
+    await train()
+    is_short = False
+    assert trainer.asked.pop() == 1
+    trainer.breaks, trainer.asked = True, []
+    with capture_logs() as logs:
+        for _ in range(8):
+            await train()
+    assert trainer.asked == [4, 1, 4, 1, 4, 1, 1, 1]
+    assert [entry["lasting"] for entry in logs] == ["once", "once", "until the node is restarted"]
+    await runner.perform({"job": "match", "settings": {}}, lambda _told: None)
+    assert trainer.asked[-1] == 1
+
+
+class Story:
+    """A member that trains with a real worker in a slot of several processes."""
+
+    def __init__(self, folder: Path, processes: int, steps: int = 8) -> None:
+        folder.mkdir()
+        settings = replace(SMALL, training=replace(SMALL.training, steps=steps, first_steps=steps))
+        self.swarm = Swarm(4, settings)
+        self.context = OrderContext(self.swarm, folder)
+        self.enough = trio.Event()
+        self.slots: list[SlotState] = []
+        self.folder, self.processes = folder, processes
+        self.others: set[int] = set()  # processes of the team besides the first
+        self.made = 0
+
+    def play(self) -> None:
+        shard = play_shard(config("hex8-2"), None, bytes(32), bytes(32), 40, SelfPlaySettings())
+        self.context.files[self.swarm.play(0, games=40)] = write_shard(self.folder, shard).path
+
+    def claim(self) -> Claim:
+        number = self.swarm.next_id(0)
+        self.swarm.act(0, t.TrainClaim(number, "hex8-2", "c4b1"))
+        for _ in range(DISTANCE):
+            self.swarm.order()
+        claim = self.swarm.ledger.claim(self.context.me, number)
+        assert claim is not None
+        return claim
+
+    async def train(self, enough_at: int | None = None, processes: int | None = None) -> t.Transaction:
+        self.enough = trio.Event()
+        slot = WorkerSlot(1, equipment=Equipment(self.processes if processes is None else processes))
+        worker = WorkerProcess(self.folder / "worker.log", WORKER, slot.environment(), self.enough)
+        self.slots.append(SlotState(slot, worker, worker))
+
+        def observe(progress: Mapping[str, Any]) -> None:
+            self.made = progress.get("steps", 0)
+            if worker.pid is not None:
+                children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text()
+                self.others |= {int(word) for word in children.split()}
+            if enough_at is not None and self.made >= enough_at:
+                self.enough.set()
+
+        try:
+            return await perform(self.context, self.slots[-1].runner, self.claim(), observe)
+        finally:
+            await worker.aclose()
+
+
+async def test_a_slot_trains_by_as_many_processes_as_it_has(tmp_path: Path) -> None:
+    story = Story(tmp_path / "a", 2)
+    story.play()
+    with trio.fail_after(100):
+        candidate = await story.train()
+    assert isinstance(candidate, t.Candidate), (tmp_path / "a" / "worker.log").read_text()
+    assert len(story.others) == 1
+    with trio.fail_after(10):
+        while any(Path(f"/proc/{pid}").exists() for pid in story.others):
+            await trio.sleep(0.05)
+
+
+@pytest.mark.slow
+async def test_a_team_that_is_told_to_end_goes_on_with_the_same_bytes_and_alone_where_there_is_no_team(
+    tmp_path: Path,
+) -> None:
+    """Three times the same seed and games: at once, in two parts, and with the second part by one process."""
+    weights = []
+    for name, parts in (("whole", ()), ("parts", (2,)), ("alone", (1,))):
+        story = Story(tmp_path / name, 2, STEPS)
+        story.play()
+        with trio.fail_after(200):
+            report = await story.train(enough_at=1 if parts else None)
+            if parts:
+                assert isinstance(report, t.Release), report
+                story.swarm.act(0, report)
+                assert 0 < story.made < STEPS
+                report = await story.train(processes=parts[0])
+        assert isinstance(report, t.Candidate)
+        weights.append(report.files)
+    assert weights[0] == weights[1] != weights[2]

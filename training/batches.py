@@ -57,7 +57,11 @@ def make_examples(experience: Experience, samples: Samples, start: int, count: i
 
 def make_batch(experience: Experience, samples: Samples, start: int, count: int) -> Batch:
     """Return the same as tensors, with features."""
-    examples = make_examples(experience, samples, start, count)
+    return batch_of(make_examples(experience, samples, start, count))
+
+
+def batch_of(examples: Examples) -> Batch:
+    """Return examples as tensors, with features."""
     planes, scalars = examples.states.features()
     lengths = np.diff(examples.offsets)
     rows = np.repeat(np.arange(len(lengths)), lengths)

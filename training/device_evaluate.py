@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,9 @@ from engine.features import PLANES, SCALARS, frame
 from engine.rules import tables
 from engine.search.device_trees import DeviceEvaluate, Leaves
 from training import device_kernels, inference_kernels
-from training.geometry import Geometry
+from training.geometry import Geometry, geometry_on
 from training.inference import make_program
-from training.move_index import MoveIndex, field_roles
+from training.move_index import field_roles
 from training.network import Heads, Network, seat_values
 
 
@@ -91,7 +90,7 @@ class TorchNetwork:
         self._dtype = dtype or (torch.bfloat16 if self._is_gpu else torch.float32)
         moved = copy.deepcopy(network).to(device.name, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network: Callable[..., Heads] = torch.compile(moved, dynamic=False) if is_compiled else moved
-        self._geometry = _geometry_on(Geometry.of(leaves.config), device.name, self._dtype)
+        self._geometry = geometry_on(Geometry.of(leaves.config), device.name, self._dtype)
 
         planes = device.zeros((count, PLANES * square.side * square.side), np.float32)
         scalars = device.zeros((count, SCALARS), np.float32)
@@ -157,15 +156,3 @@ def _places(network: Network, cells: int) -> np.ndarray[Any, np.dtype[np.int32]]
     places[inference_kernels.ORIGIN], places[inference_kernels.LANDING] = roles, roles + embedding
     places[inference_kernels.EMBEDDING], places[inference_kernels.KINDS] = embedding, cells * width
     return places
-
-
-def _geometry_on(geometry: Geometry, device: str, dtype: torch.dtype) -> Geometry:
-    """Return a geometry whose tensors are on a device, the mask with the type of the network's numbers."""
-    index = {field.name: getattr(geometry.index, field.name).to(device) for field in fields(MoveIndex)}
-    return replace(
-        geometry,
-        mask=geometry.mask.to(device, dtype),
-        cells=geometry.cells.to(device),
-        local=geometry.local.to(device),
-        index=MoveIndex(**index),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Final
 
@@ -56,3 +56,15 @@ class Geometry:
     def peak(self, x: Tensor) -> Tensor:
         """Return float32[N, channels]: the greatest of float32[N, channels, H, W] over the cells, and of 0."""
         return (x * self.mask).amax(dim=(2, 3))
+
+
+def geometry_on(geometry: Geometry, device: str, dtype: torch.dtype) -> Geometry:
+    """Return a geometry whose tensors are on a device, the mask with the type of the network's numbers."""
+    index = {field.name: getattr(geometry.index, field.name).to(device) for field in fields(MoveIndex)}
+    return replace(
+        geometry,
+        mask=geometry.mask.to(device, dtype),
+        cells=geometry.cells.to(device),
+        local=geometry.local.to(device),
+        index=MoveIndex(**index),
+    )

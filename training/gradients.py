@@ -14,14 +14,17 @@ from engine.config import Config
 from engine.rules import tables
 from training import gradient_kernels
 from training.batches import Examples
+from training.compute import Compute
+from training.flat_gradients import FlatGradients
 from training.gradient_programs import make_gradient_program
 from training.losses import Weights
 from training.move_index import field_roles
 from training.network import Network
 from training.team import Team, split
+from training.torch_gradients import TorchGradients
 
 
-class Gradients:
+class Gradients(FlatGradients):
     """The gradients of a network's losses for one configuration, in the calling thread.
 
     Equal weights and examples give equal bytes.
@@ -32,6 +35,7 @@ class Gradients:
 
         Raise ValueError if the executor has several threads: they would add to the same sums.
         """
+        super().__init__(network)
         if isinstance(executor, Cpu) and executor.threads > 1:
             raise ValueError(f"gradients take an executor of one thread, not of {executor.threads}")
         self._made = make_gradient_program(network.architecture, config)
@@ -42,19 +46,6 @@ class Gradients:
         self._parameters = [parameter.detach() for parameter in network.parameters()]
         self._weights = aligned_empty((size,), np.float32)
         self._sums = aligned_empty((size + 1,), np.float32)  # the last one stays 0
-        self.flat = torch.zeros(len(self._made.places))
-        """The gradients of all parameters, one after the other."""
-        sizes = [parameter.numel() for parameter in self._parameters]
-        self._parts = [
-            (parameter, part.view(parameter.shape))
-            for parameter, part in zip(network.parameters(), torch.split(self.flat, sizes), strict=True)
-        ]
-        self.take_over()
-
-    def take_over(self) -> None:
-        """Make these gradients those of the network's parameters, after others of the same network were."""
-        for parameter, part in self._parts:
-            parameter.grad = part
 
     def update(
         self, examples: Examples, weights: Weights, means: NDArray[np.float64] | None = None
@@ -101,10 +92,10 @@ class Gradients:
         summed: NDArray[np.float64] = (losses * means).sum(axis=0)
         return summed
 
-    def clip(self, norm: float) -> None:
-        """Scale the gradients down to this norm, taken over all of them, if theirs is larger."""
-        own = torch.linalg.vector_norm(self.flat)
-        self.flat.mul_((norm / (own + 1e-6)).clamp(max=1.0))
+
+def gradients_of(network: Network, config: Config, compute: Compute) -> Gradients | TorchGradients:
+    """Return the gradients that a process computes as it is told, in its calling thread."""
+    return Gradients(network, config) if compute.is_by_kernels else TorchGradients(network, config, compute)
 
 
 class SharedGradients:
@@ -114,8 +105,8 @@ class SharedGradients:
     """
 
     def __init__(self, network: Network, config: Config, team: Team) -> None:
-        """See `Gradients`."""
-        self._own = Gradients(network, config)
+        """See `gradients_of`."""
+        self._own = gradients_of(network, config, team.compute)
         self._network, self._team = network, team
 
     def take_over(self) -> None:

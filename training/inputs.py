@@ -15,6 +15,9 @@ from training.experience import Experience
 from training.settings import TrainSettings
 from training.trainer import Joint, Start
 
+_HOW = "processes", "device", "precision", "gpus"
+"""Settings that say how a training is computed: a machine with more processes, or with a GPU, may go on."""
+
 
 def digest_of_inputs(
     experience: Experience, starts: Sequence[Start | None], seed: bytes, settings: TrainSettings, joint: Joint | None
@@ -26,7 +29,8 @@ def digest_of_inputs(
     digest = hashlib.sha256(b"ringrift/training inputs/1\n")
     share = 0.0 if joint is None else joint.share
     told = asdict(settings)
-    del told["processes"]  # a machine with more of them, or fewer, may go on
+    for how in _HOW:
+        del told[how]
     said = {"seed": seed.hex(), "settings": told, "share": share, "networks": len(starts)}
     digest.update(json.dumps(said, sort_keys=True).encode())
     for games in (experience, *(joint.experiences if joint is not None else ())):

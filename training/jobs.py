@@ -26,6 +26,7 @@ train     config, parent, shards (files), seed, settings, out; state (file or nu
           `checkpoint_s`) and when it is told to end; a later job that asks for the same training, and has this folder,
           goes on from it. The answer of one that was told to end has nothing but `stopped` (steps, wanted). That of
           others has resumed (steps that were in the checkpoint), and dropped (why files in the folder were deleted).
+          device is where the network was trained: "cpu" also where the settings wanted a GPU that torch cannot use.
           Without a parent, several networks are trained, and the best one is answered; the sibling, a model of another
           configuration, is one of them as it is (`is_sibling`: it is the best, and no state comes with it).
 match     config, candidate, incumbent, blocks ([[k, seed], ...]), settings, out

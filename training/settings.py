@@ -50,6 +50,12 @@ class TrainSettings:
     average_decay: float = 0.995
     processes: int = 1
     """Processes that compute gradients, each of a part of every batch (`training.team`)."""
+    device: str = "cpu"
+    """Where the network is trained: "cpu", or "cuda", by torch on the first GPU that the process sees."""
+    precision: str = "float32"
+    """Of the forward and backward pass, or "bfloat16". On the CPU, float32 is by our kernels; all else is by torch."""
+    gpus: str = ""
+    """The ids of the GPUs of all processes, with commas between; the first is that of the process that trains."""
     measured_blocks: int = 24
     """Blocks of games that measure the new network's policy against its search; half as many compare two searches; 0:
     nothing is measured."""

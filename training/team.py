@@ -26,6 +26,7 @@ from torch import Tensor, distributed
 from engine.config import Config
 from engine.games import Games
 from training.batches import Examples
+from training.compute import Compute
 from training.losses import Weights
 
 MOST_PROCESSES: Final = 16
@@ -36,21 +37,28 @@ _INTERFACE: Final = "GLOO_SOCKET_IFNAME"
 _STORE: Final = "store"  # a file by which the processes find each other
 _END_S: Final = 10.0  # for a member to end by itself
 _LOSSES: Final = len(fields(Weights))
+_VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+_KERNELS: Final = Compute()
 _COMMAND: Final = (sys.executable, "-P", "-m", "training.team_member")
 
 
 class Team:
     """The side of the process that trains; `size` - 1 others help it. Equal batches give equal bytes for one size."""
 
-    def __init__(self, size: int, architecture: str, configs: Sequence[Config], folder: Path) -> None:
+    def __init__(
+        self, size: int, architecture: str, configs: Sequence[Config], folder: Path, compute: Compute = _KERNELS
+    ) -> None:
         """Start the other processes, which find this one by a file in `folder`. `close` ends them."""
-        self.size = size
+        self.size, self.compute = size, compute
         self._configs = [each.name for each in configs]
         self._others: list[subprocess.Popen[bytes]] = []
         try:
             for number in range(1, size):
-                command = [*_COMMAND, str(number), str(size), str(folder), architecture, *self._configs]
-                self._others.append(subprocess.Popen(command, stdin=subprocess.PIPE, cwd=os.sep))
+                how = compute.device, compute.precision
+                command = [*_COMMAND, str(number), str(size), str(folder), architecture, *how, *self._configs]
+                own = {_VISIBLE: compute.gpus[number]} if compute.gpus else {}
+                environment = {**os.environ, **own}
+                self._others.append(subprocess.Popen(command, stdin=subprocess.PIPE, cwd=os.sep, env=environment))
             join(0, size, folder)
         except BaseException:
             self.close()
@@ -89,7 +97,9 @@ class Team:
 
 
 @contextmanager
-def team_of(size: int, architecture: str, configs: Sequence[Config]) -> Iterator[Team | None]:
+def team_of(
+    size: int, architecture: str, configs: Sequence[Config], compute: Compute = _KERNELS
+) -> Iterator[Team | None]:
     """Yield a team of `size` processes, this one included, for as long as the context lasts; None if it is alone.
 
     Raise ValueError if there are more than MOST_PROCESSES, or none.
@@ -100,7 +110,7 @@ def team_of(size: int, architecture: str, configs: Sequence[Config]) -> Iterator
         yield None
         return
     with TemporaryDirectory() as folder:
-        team = Team(size, architecture, configs, Path(folder))
+        team = Team(size, architecture, configs, Path(folder), compute)
         try:
             yield team
         finally:

@@ -15,9 +15,10 @@ from torch import Tensor
 from engine.config import Config
 from training.average import Average
 from training.batches import Examples
+from training.compute import Compute, compute_of
 from training.drawing import Drawing, DrawingPlace
 from training.experience import Experience
-from training.gradients import Gradients, SharedGradients
+from training.gradients import Gradients, SharedGradients, gradients_of
 from training.losses import Weights
 from training.network import Network
 from training.progress import Report, ignore_progress
@@ -26,6 +27,7 @@ from training.settings import TrainSettings
 from training.stage import ObserveStage, Stage, ignore_stage
 from training.state import TrainingState, capture_state, restore_state
 from training.team import Team, team_of
+from training.torch_gradients import TorchGradients
 
 _WARM_STEPS = 50  # steps over which the learning rate of a new optimizer rises
 
@@ -84,8 +86,9 @@ def train(
     turns = _turns(seed, settings.steps, 0.0 if joint is None else joint.share, len(experiences) - 1)
     configs = [each.config for each in experiences]
     architecture = settings.architecture if start is None else start.network.architecture
-    with team_of(settings.processes, architecture, configs) as team:
-        training = _Training(start, seed, settings, configs, team)
+    compute = compute_of(settings)
+    with team_of(settings.processes, architecture, configs, compute) as team:
+        training = _Training(start, seed, settings, configs, team or compute)
         history: deque[NDArray[np.float64]] = deque(maxlen=max(1, settings.steps // 10))
         drawings = [
             Drawing(each, seed_word(seed, _stream(place, each)), settings) for place, each in enumerate(experiences)
@@ -142,13 +145,15 @@ class _Training:
         seed: bytes,
         settings: TrainSettings,
         configs: Sequence[Config],
-        team: Team | None = None,
+        using: Team | Compute,
     ) -> None:
         torch.manual_seed(seed_word(seed, "weights") % 2**63)
         self.network = Network(settings.architecture) if start is None else copy.deepcopy(start.network)
         self.network.train()
-        self._gradients: list[Gradients | SharedGradients] = [
-            Gradients(self.network, config) if team is None else SharedGradients(self.network, config, team)
+        self._gradients: list[Gradients | TorchGradients | SharedGradients] = [
+            SharedGradients(self.network, config, using)
+            if isinstance(using, Team)
+            else gradients_of(self.network, config, using)
             for config in configs
         ]
         self._rate = settings.learning_rate

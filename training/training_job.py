@@ -14,6 +14,7 @@ from training.arena import meet
 from training.arrays import DataError
 from training.checkpoint_file import Expected
 from training.checkpoints import INTERVAL_S, Checkpoints, StoppedError
+from training.compute import possible
 from training.evaluate import NetworkEvaluator
 from training.experience import Experience
 from training.first import FirstNetwork, train_first
@@ -62,7 +63,7 @@ def _run(request: Request, report: Report, checkpoints: Checkpoints) -> dict[str
     outcomes = _load_outcomes(request, configuration, skipped, report)
     experience = _join(request, configuration, sources, used, outcomes)
     partners = _load_partners(request, skipped, report)
-    settings, seed = read_settings(TrainSettings, request["settings"]), request["seed"]
+    settings, seed = possible(read_settings(TrainSettings, request["settings"])), request["seed"]
     task = _Task(
         experience=experience,
         start=_start_of_training(request, skipped),
@@ -89,6 +90,7 @@ def _run(request: Request, report: Report, checkpoints: Checkpoints) -> dict[str
         "is_sibling": first.is_sibling,
         "resumed": checkpoints.found_steps,
         "dropped": dropped,
+        "device": settings.device,
         "partners": [
             {
                 "used": places,

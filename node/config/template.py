@@ -70,7 +70,7 @@ _NODE = """\
 # each two of the other cores, as far as there is memory.
 # slots = 4
 # By how many processes of this machine one training computes, 1 to 16; each takes a core and up to 1 GiB. Nobody counts
-# them when slots are planned: say fewer slots. Default: 1.
+# them when slots are planned: say fewer slots. In the slot of a GPU it is on how many GPUs. Default: all GPUs, else 1.
 # training_processes = 4
 # A bucket behind an S3 API in which this node keeps what the ledger counts, and from which it reads back what no other
 # node has. Default: none; the endpoint is Amazon's, the region us-east-1, and the keys come from AWS_ACCESS_KEY_ID and

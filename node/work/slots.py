@@ -13,7 +13,7 @@ from node.config.swarm_file import MAX_SLOTS
 from node.system.device import CPU, Gpu
 from node.work.backoff import Backoff
 from node.work.context import WorkProgress
-from node.work.equipment import ALONE, Equipment, TrainingRunner
+from node.work.equipment import ALONE, Equipment, TrainingRunner, plan_equipment
 from node.work.limits import FEW_GAMES
 from node.work.worker import JobRunner, Report, WorkerProcess
 
@@ -62,14 +62,13 @@ def plan_slots(
     """Return the slots of a machine: as many as are wished for, GPUs first.
 
     By default it is one for each GPU, which takes a core, and one for each two of the other cores; at least 1, at most
-    `MAX_SLOTS`, and no more than there is memory for. A training in any of them computes with `training_processes`
-    processes, by default one.
+    `MAX_SLOTS`, and no more than there is memory for. `training_processes` is what `plan_equipment` wishes for.
     """
     usual = len(gpus) + max(0, cores - len(gpus)) // CORES_OF_SLOT
     count = max(1, min(usual, memory_bytes // SLOT_BYTES - 1, MAX_SLOTS)) if wished is None else wished
-    equipment = Equipment(training_processes or 1)
+    owned = [gpus[number] if number < len(gpus) else None for number in range(count)]
     return tuple(
-        WorkerSlot(number + 1, gpus[number] if number < len(gpus) else None, equipment) for number in range(count)
+        WorkerSlot(number, gpu, plan_equipment(gpu, gpus, training_processes)) for number, gpu in enumerate(owned, 1)
     )
 
 

@@ -14,14 +14,16 @@ from consensus.ledger.records.entities import Claim
 from consensus.ledger.rules.seeds import DISTANCE
 from engine.config import config
 from node.config.swarm_file import MAX_TRAINING_PROCESSES
+from node.system.device import Gpu
+from node.system.imports import python_command
 from node.work.equipment import Equipment, TrainingRunner
 from node.work.jobs import perform
-from node.work.slots import SlotState, WorkerSlot
-from node.work.worker import WORKER, Report, WorkerProcess, WorkError
+from node.work.slots import SlotState, WorkerSlot, plan_slots
+from node.work.worker import Report, WorkerProcess, WorkError
 from tests.consensus.ledger.swarm import Swarm
 from tests.node.work.test_work import SETTINGS, OrderContext
 from training.selfplay import play_shard
-from training.settings import SelfPlaySettings
+from training.settings import SelfPlaySettings, TrainSettings, read_settings
 from training.shard import write_shard
 from training.team import MOST_PROCESSES
 
@@ -38,12 +40,43 @@ def test_no_team_is_larger_than_the_worker_allows() -> None:
     assert MAX_TRAINING_PROCESSES == MOST_PROCESSES
 
 
+def test_a_slot_trains_on_its_own_gpu_and_the_others_of_the_machine() -> None:
+    gpus = [Gpu("NVIDIA H200", f"GPU-{number}") for number in range(3)]
+    slots = plan_slots(gpus, 7, 1 << 40)
+    assert [slot.equipment.gpus for slot in slots] == [
+        ("GPU-0", "GPU-1", "GPU-2"),
+        ("GPU-1", "GPU-0", "GPU-2"),
+        ("GPU-2", "GPU-0", "GPU-1"),
+        (),
+        (),
+    ]
+    assert slots[1].equipment.settings() == {
+        "processes": 3, "device": "cuda", "precision": "bfloat16", "gpus": "GPU-1,GPU-0,GPU-2",
+    }  # fmt: skip
+    assert slots[3].equipment.settings() == {}
+    assert [slot.equipment.settings()["processes"] for slot in plan_slots(gpus, 5, 1 << 40, None, 2)] == [2] * 4
+    many = [Gpu("NVIDIA H200", f"GPU-{number}") for number in range(20)]
+    assert len(plan_slots(many, 20, 1 << 40)[19].equipment.gpus) == MAX_TRAINING_PROCESSES
+    read_settings(TrainSettings, slots[1].equipment.settings())
+
+
+async def test_a_gpu_that_torch_cannot_use_is_told() -> None:
+    trainer = Trainer()
+    runner = TrainingRunner(Equipment(gpus=("GPU-0",)), trainer, lambda: False)
+    for device, told in (("cuda", []), ("cpu", ["trained on the CPU, though there is a GPU"])):
+        trainer.done = {"device": device}
+        with capture_logs() as logs:
+            await runner.perform({"job": "train", "settings": {}}, lambda _told: None)
+        assert [entry["event"] for entry in logs] == told
+
+
 class Trainer:
     """A runner that notes by how many processes it was asked to train, and fails with teams as long as it is told."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
         self.breaks = False
+        self.done: Mapping[str, Any] = {}
 
     async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
         await trio.lowlevel.checkpoint()
@@ -51,7 +84,7 @@ class Trainer:
         self.asked.append(processes)
         if self.breaks and processes > 1:
             raise WorkError("RuntimeError: connection closed by peer")
-        return {}
+        return self.done
 
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -119,7 +152,9 @@ class Story:
     async def train(self, enough_at: int | None = None, processes: int | None = None) -> t.Transaction:
         self.enough = trio.Event()
         slot = WorkerSlot(1, equipment=Equipment(self.processes if processes is None else processes))
-        worker = WorkerProcess(self.folder / "worker.log", WORKER, slot.environment(), self.enough)
+        worker = WorkerProcess(
+            self.folder / "worker.log", python_command("training.worker"), slot.environment(), self.enough
+        )
         self.slots.append(SlotState(slot, worker, worker))
 
         def observe(progress: Mapping[str, Any]) -> None:
@@ -136,6 +171,7 @@ class Story:
             await worker.aclose()
 
 
+@pytest.mark.slow
 async def test_a_slot_trains_by_as_many_processes_as_it_has(tmp_path: Path) -> None:
     story = Story(tmp_path / "a", 2)
     story.play()

@@ -22,7 +22,8 @@ def wanted_training(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
     """Return the training for which the most new games wait; None if there is none for the member."""
     if _evaluators_lag(ledger):
         return None
-    ready = [entry for entry in ledger.configurations() if not _obstacle(ledger, member, entry, avoided)]
+    possible = ledger.remember(_trainable)
+    ready = [entry for entry in possible if not _obstacle(ledger, member, entry, avoided)]
     if not ready:
         return None
     chosen = min(ready, key=lambda entry: (-entry.new_games, spread(member, entry.name)))
@@ -34,6 +35,12 @@ def wanted_training(ledger: Ledger, member: MemberId, avoided: Collection[Subjec
         model=ledger.training_start(chosen.name, family).digest,
         family=family,
     )
+
+
+def _trainable(ledger: Views) -> tuple[Configuration, ...]:
+    """Return the configurations with games enough for a training: mostly few, so that others are not looked at."""
+    entries = ledger.configurations()
+    return tuple(entry for entry in entries if has_enough_games(ledger, ledger.settings_on(entry.name), entry))
 
 
 def why_no_training(ledger: Ledger, member: MemberId, avoided: Collection[Subject]) -> str:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consensus.encoding import Value, encode
 from consensus.keys import MemberId
-from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.entity import Entity, replace
 from consensus.ordered import Judge
 from consensus.preimages import verify_preimage
 from consensus.roster import Roster

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import slot_blocks
 from consensus.ledger.records.entities import Place, SlotResult
-from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.entity import Entity, Once
 from consensus.ledger.records.ratings import Contest
 from consensus.roster import Roster
 from consensus.settings import MatchSettings
@@ -32,7 +31,7 @@ class SlotReport(Entity):
         """The digest that findings name: it covers match, seeds, scores, games, and the event that reported them."""
         return self.fingerprint
 
-    @cached_property
+    @Once
     def blocks(self) -> tuple[tuple[int, bytes], ...]:
         """The number and the seed of each block of the slot."""
         return slot_blocks(self.beacon, self.candidate, self.slot, self.settings.slot_blocks)

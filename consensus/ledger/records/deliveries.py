@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
-from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.entity import Entity, Once, replace
 
 BUCKETS = 16
 """Parts of a window. What was delivered leaves the window with its part, so that the record stays small."""
@@ -59,7 +58,7 @@ class Deliveries(Entity):
             cost, games = cost - bucket.cost, games - bucket.games
         return cost, games
 
-    @cached_property
+    @Once
     def _kept(self) -> tuple[int, int]:
         """The cost and the games of all parts that are kept; few of them are out of the window."""
         return sum(bucket.cost for bucket in self.buckets), sum(bucket.games for bucket in self.buckets)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import ClassVar, Literal, TypeAlias
 
 from consensus.keys import MemberId
-from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.entity import Entity, Once
 from consensus.settings import MatchSettings
 
 ClaimKey: TypeAlias = tuple[MemberId, int]
@@ -209,14 +208,14 @@ class Candidacy(Entity):
     faulty: tuple[MemberId, ...] = ()  # members with a result here that was proven wrong; sorted
     settings_version: int = 0  # of the settings at the nomination, of which `settings` is a copy
 
-    @cached_property
+    @Once
     def open_blocks(self) -> int:
         """The blocks that the match may still need."""
         if self.ripe is not None:
             return 0
         return self.settings.slot_blocks * sum(slot.result is None for slot in self.slots)
 
-    @cached_property
+    @Once
     def reported_blocks(self) -> tuple[tuple[int, int], ...]:
         """When each slot was reported, by the ledger's clock in ns, and its blocks."""
         results = [slot.result for slot in self.slots if slot.result is not None]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.entity import Entity, replace
 
 _LARGEST = 2**60
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import takewhile
 from typing import Literal, TypeAlias
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Model, Place, Slot
-from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.entity import Entity, Once
 from consensus.settings import MatchSettings, players
 
 Player = Literal["policy", "search"]
@@ -65,12 +64,12 @@ class Series(Entity):
         """The settings with which it is played."""
         return self.pair.settings
 
-    @cached_property
+    @Once
     def points(self) -> tuple[int, ...]:
         """The points of the blocks of the longest complete prefix: which results came first does not matter."""
         return self._points(takewhile(lambda slot: slot.result is not None, self.slots))
 
-    @cached_property
+    @Once
     def reported(self) -> tuple[int, ...]:
         """The points of all blocks with a result, also of those that do not count yet."""
         return self._points(self.slots)
@@ -79,7 +78,7 @@ class Series(Entity):
         results = (slot.result for slot in slots if slot.result is not None)
         return tuple(points_of(self.configuration, score) for result in results for score in result.scores)
 
-    @cached_property
+    @Once
     def tally(self) -> Tally:
         """Its results as whole numbers."""
         return Tally(self.pair, self.number, self.points)
@@ -93,7 +92,7 @@ class Tally(Entity):
     number: int
     points: tuple[int, ...]  # of each block
 
-    @cached_property
+    @Once
     def series(self) -> bytes:
         """The digest that names the series."""
         return self.pair.series(self.number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
@@ -17,6 +16,7 @@ from consensus.ledger.records.entities import (
     Slot,
     TrainingState,
 )
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.transactions import Candidate, candidate_id
 from consensus.ledger.rules import decisions, exploration, families, lineage, rollbacks, series, turns
 from consensus.ledger.rules.claims import configuration_of, end_claim

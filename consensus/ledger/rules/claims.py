@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from consensus.keys import MemberId
 from consensus.ledger.records.beacon import slot_lot
 from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import SLOT_KINDS, Claim, ClaimKey, Configuration, Place
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.transactions import (
     MatchClaim,
     Progress,

@@ -18,12 +18,12 @@ Whoever says `held` and cannot give the shard is found by those that want to tra
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import replace
-from functools import lru_cache
 from hashlib import sha256
+from itertools import islice
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Place, Shard
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.transactions import Held
 from consensus.ledger.rules import shards
 from consensus.ledger.state.state import MemberProfile, RefusedError, State
@@ -35,7 +35,14 @@ _SECOND_NS = 10**9
 
 def order(state: State, digest: bytes) -> list[MemberId]:
     """Return all members in the order in which they are to hold a blob, whether they are there or not."""
-    return order_of(state.roster.weights, digest, state.profiles.recall(_hidden))
+    return list(_order(state, digest))
+
+
+def _order(state: State, digest: bytes) -> tuple[MemberId, ...]:
+    """Return the same; it is computed once for each blob while the members are the same."""
+    roster, hidden = state.roster, state.profiles.recall(_hidden)
+    basis = roster.digest, hidden
+    return state.custody_orders.recall(basis, digest, lambda blob: tuple(order_of(roster.weights, blob, hidden)))
 
 
 def _hidden(profiles: Mapping[MemberId, MemberProfile]) -> frozenset[MemberId]:
@@ -44,12 +51,7 @@ def _hidden(profiles: Mapping[MemberId, MemberProfile]) -> frozenset[MemberId]:
 
 def order_of(weights: Mapping[MemberId, int], digest: bytes, hidden: Set[MemberId] = frozenset()) -> list[MemberId]:
     """Return the members with these weights in the order in which they are to hold a blob."""
-    return sorted(_ranked(tuple(weights), digest), key=lambda member: (member in hidden, not weights[member]))
-
-
-@lru_cache(maxsize=1 << 12)
-def _ranked(members: tuple[MemberId, ...], digest: bytes) -> tuple[MemberId, ...]:
-    return tuple(sorted(members, key=lambda member: (-rank(digest, member), member)))
+    return sorted(weights, key=lambda member: (member in hidden, not weights[member], -rank(digest, member), member))
 
 
 def rank(digest: bytes, member: MemberId) -> int:
@@ -77,9 +79,9 @@ def asked(state: State, there: Set[MemberId], shard: Shard) -> tuple[MemberId, .
     number = state.settings.steering.custodians
     if number == 0 or shard.standing in ("struck", "lost"):
         return ()
-    others = [member for member in order(state, shard.digest) if member in there and member != shard.author]
+    others = (member for member in _order(state, shard.digest) if member in there and member != shard.author)
     times = (state.clock - shard.clock) // (state.settings.steering.custody_s * _SECOND_NS)
-    return tuple(others[: number + min(times, _MORE)])
+    return tuple(islice(others, number + min(times, _MORE)))
 
 
 def apply_held(state: State, place: Place, author: MemberId, transaction: Held) -> None:

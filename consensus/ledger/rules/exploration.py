@@ -8,9 +8,9 @@ candidate raises the level by a quarter at most, and the level never more than d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from consensus.ledger.records.entities import Candidacy, Promotion
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.explorations import Exploration
 from consensus.ledger.state.state import State
 

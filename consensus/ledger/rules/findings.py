@@ -12,12 +12,11 @@ meanwhile; an alarm delays nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consensus.keys import MemberId
 from consensus.ledger.records.cases import Case, Fault, Replay, SlotReport, report_of, verdict, weigh
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.entities import Place, Slot
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.ratings import Contest, Series
 from consensus.ledger.records.transactions import Finding
 from consensus.ledger.rules import claims, membership, outcomes

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Claim, Place, Shard
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.transactions import Games
 from consensus.ledger.rules import shards
 from consensus.ledger.rules.claims import configuration_of, end_claim

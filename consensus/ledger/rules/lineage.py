@@ -9,9 +9,8 @@ the sibling (`siblings`).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consensus.ledger.records.entities import Candidacy, Claim, Configuration, Lineage, Model
+from consensus.ledger.records.entity import replace
 from consensus.ledger.rules import decisions, siblings
 from consensus.ledger.state.state import UNIFORM_MODEL, State
 

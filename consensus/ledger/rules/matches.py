@@ -13,10 +13,9 @@ else is missing for the others to count.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Claim, ClaimKey, Slot
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.ratings import Contest, Series
 from consensus.ledger.rules import turns
 from consensus.ledger.rules.series import is_settled

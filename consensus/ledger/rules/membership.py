@@ -11,7 +11,6 @@ What the swarm does is voted on in the same way (`decisions`).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 from consensus.encoding import encode
 from consensus.epoch import EpochRecord, can_seal_change
@@ -21,6 +20,7 @@ from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
 from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.effects import Scalar
 from consensus.ledger.records.entities import Place
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.transactions import Ballot, Open, Propose, proposal_id
 from consensus.ledger.rules import claims, clock, decisions, voices
 from consensus.ledger.state.epoch_state import handover

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 from consensus import keys
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Place, Promotion, SealEntry
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.transactions import Seal
 from consensus.ledger.rules import exploration, families, lineage, series, turns
 from consensus.ledger.rules.candidates import drop, remove

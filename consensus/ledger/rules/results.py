@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, ClaimKey, Place, Ripe, SlotResult
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.ratings import Contest, Series, points_of
 from consensus.ledger.records.transactions import Result
 from consensus.ledger.rules import outcomes

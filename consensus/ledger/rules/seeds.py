@@ -6,12 +6,12 @@ preimage for round r + 2 was revealed, whatever asks for a seed had been fixed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeVar
 
 from consensus import preimages
 from consensus.ledger.records import beacon
 from consensus.ledger.records.entities import SLOT_KINDS, Candidacy, Place
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.ratings import Series
 from consensus.ledger.rules import claims
 from consensus.ledger.state.state import State

@@ -15,9 +15,9 @@ are only compared by as many blocks as both have, so both of their series have t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from consensus.ledger.records.entities import Candidacy, Configuration, Place, Slot
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.ratings import Milestone, Opponent, Pair, Player, Ratings, Series, Tally
 from consensus.ledger.rules import decisions
 from consensus.ledger.rules.deliveries import deliveries_of

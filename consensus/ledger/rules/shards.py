@@ -15,12 +15,13 @@ after the other, or an accomplice could call one right at once.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from consensus.keys import MemberId
 from consensus.ledger.records.cases import Replay, verdict, weigh
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.entities import Claim, Place, Shard, ShardFacts, ShardStanding
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.shard_cases import MISSING, ShardCase
 from consensus.ledger.records.transactions import UNIFORM, Games, ShardFinding
 from consensus.ledger.rules import membership

@@ -12,12 +12,12 @@ swarms of one or two members nobody waits for others.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from functools import lru_cache
 
 from consensus.encoding import encode
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, Claim, Outcome
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.stalls import Vain
 from consensus.ledger.state.state import SMALL_SWARM, RefusedError, State
 from consensus.ledger.state.table import Table
@@ -42,7 +42,16 @@ def may_hold(state: State, candidate: bytes, member: MemberId) -> bool:
 
 def rates_in_vain(state: State, member: MemberId) -> bool:
     """Return whether the member has held slots of a series that is still played and reported nothing for them."""
-    return any(vain.held and who == member and subject in state.series for (subject, who), vain in state.vain.items())
+    return any(subject in state.series for subject in state.vain.recall(_held_in_vain).get(member, ()))
+
+
+def _held_in_vain(vain: Table[tuple[bytes, MemberId], Vain]) -> dict[MemberId, list[bytes]]:
+    """Return of which matches and series each member has held slots without a result."""
+    found: dict[MemberId, list[bytes]] = {}
+    for (subject, member), entry in vain.items():
+        if entry.held:
+            found.setdefault(member, []).append(subject)
+    return found
 
 
 def waits_until(state: State, configuration: str, member: MemberId) -> int:

@@ -6,9 +6,9 @@ A member that is silenced or leaves has no say any more, in none of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from consensus.keys import MemberId
+from consensus.ledger.records.entity import replace
 from consensus.ledger.state.state import State
 from consensus.ledger.state.table import Table
 

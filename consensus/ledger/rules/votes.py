@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Candidacy, CandidateBallot, Place
+from consensus.ledger.records.entity import replace
 from consensus.ledger.records.transactions import Vote
 from consensus.ledger.rules.candidates import drop
 from consensus.ledger.rules.promotion import promote

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from consensus.encoding import Encoded, Value, encode, encode_array
@@ -27,7 +27,7 @@ from consensus.ledger.records.entities import (
     Promotion,
     Shard,
 )
-from consensus.ledger.records.entity import Entity
+from consensus.ledger.records.entity import Entity, replace
 from consensus.ledger.records.explorations import Exploration
 from consensus.ledger.records.families import FamilyRecord
 from consensus.ledger.records.ratings import Contest, Ratings, Series
@@ -36,6 +36,7 @@ from consensus.ledger.records.stalls import Absence, Vain
 from consensus.ledger.records.transactions import UNIFORM, Profile
 from consensus.ledger.state.decisions import DecisionTables
 from consensus.ledger.state.epoch_state import EpochState
+from consensus.ledger.state.memo import Memo
 from consensus.ledger.state.rows import EncodedRows
 from consensus.ledger.state.table import Table
 from consensus.roster import Roster
@@ -198,6 +199,7 @@ class State:
         self.closed_chain = RunningHash()
         self.fault_chain = RunningHash()
         self.effects: list[Effect] = []
+        self.custody_orders = Memo[bytes, tuple[MemberId, ...]]()  # by blob; see `rules.custody`
         self._used_rows, self._clock_rows, self._time_rows = (EncodedRows() for _ in range(3))
 
     @property
@@ -300,23 +302,22 @@ class State:
         """
         timing = self.settings.timing
         lease, life = self.clock + timing.lease_s * 10**9, claim.place.clock + timing.claim_s * 10**9
+        grown = claim.grown
         if self.settings.steering.rules:
-            claim = self._observe_growth(claim)
-            life = min(life, *self._ends_of_stalls(claim))
-        renewed = replace(claim, deadline=min(lease, life))
+            grown = self.clock if self._has_grown(claim) else claim.grown
+            life = min(life, *self._ends_of_stalls(claim, grown))
+        renewed = replace(claim, grown=grown, deadline=min(lease, life))
         self.claims[claim.key] = renewed
         return renewed
 
-    def _observe_growth(self, claim: Claim) -> Claim:
+    def _has_grown(self, claim: Claim) -> bool:
         before = self.claims.get(claim.key)
-        if before is not None and (claim.done, claim.delivered) == (before.done, before.delivered):
-            return claim
-        return replace(claim, grown=self.clock)
+        return before is None or (claim.done, claim.delivered) != (before.done, before.delivered)
 
-    def _ends_of_stalls(self, claim: Claim) -> list[int]:
+    def _ends_of_stalls(self, claim: Claim, grown: int) -> list[int]:
         """Return until when the claim may live unless its progress grows, and whatever its progress."""
         steering = self.settings.steering
-        ends = [claim.grown + steering.stall_s * 10**9]
+        ends = [grown + steering.stall_s * 10**9]
         if claim.candidate is not None and len(self.roster) > SMALL_SWARM:
             held = self.vain_of(claim.candidate, claim.author).held
             ends.append(claim.place.clock + steering.slot_s * 10**9 - held)

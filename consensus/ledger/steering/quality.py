@@ -7,9 +7,10 @@ for long.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consensus.ledger.records.entities import Shard
+from consensus.ledger.records.entity import replace
 from consensus.ledger.steering.signals import FULL, NEUTRAL, SECOND
 from consensus.ledger.views import Views
 from consensus.settings import players

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.steering import signals
@@ -131,13 +130,14 @@ def shares_of(weights: Mapping[str, int], bounds: ShareBounds) -> dict[str, int]
     while len(fixed) < len(weights):
         free = [name for name in weights if name not in fixed]
         rest, whole = FULL - sum(fixed.values()), sum(weights[name] for name in free)
-        wanted = {name: Fraction(rest * weights[name], whole) for name in free}
-        low = [name for name in free if wanted[name] < bounds.floor]
-        high = [name for name in free if wanted[name] > bounds.quota]
+        wanted = {name: rest * weights[name] for name in free}  # each time `whole`, so that all are whole numbers
+        floor, quota = bounds.floor * whole, bounds.quota * whole
+        low = [name for name in free if wanted[name] < floor]
+        high = [name for name in free if wanted[name] > quota]
         if not low and not high:
-            return fixed | rounded(wanted, rest)
-        raised = sum(bounds.floor - wanted[name] for name in low)
-        lowered = sum(wanted[name] - bounds.quota for name in high)
+            return fixed | rounded(wanted, whole, rest)
+        raised = sum(floor - wanted[name] for name in low)
+        lowered = sum(wanted[name] - quota for name in high)
         if raised >= lowered:
             fixed |= dict.fromkeys(low, bounds.floor)
         if lowered >= raised:
@@ -145,10 +145,13 @@ def shares_of(weights: Mapping[str, int], bounds: ShareBounds) -> dict[str, int]
     return fixed
 
 
-def rounded(wanted: Mapping[str, Fraction], total: int) -> dict[str, int]:
-    """Return whole numbers with this sum: what is left over goes to the largest remainders, then by name."""
-    shares = {name: int(share) for name, share in wanted.items()}
-    order = sorted(wanted, key=lambda name: (shares[name] - wanted[name], name))
+def rounded(wanted: Mapping[str, int], whole: int, total: int) -> dict[str, int]:
+    """Return `wanted` / `whole` as whole numbers with this sum: what is left goes to the largest remainders, by name.
+
+    All of `wanted` are 0 or more.
+    """
+    shares = {name: share // whole for name, share in wanted.items()}
+    order = sorted(wanted, key=lambda name: (-(wanted[name] % whole), name))
     for name in order[: total - sum(shares.values())]:
         shares[name] += 1
     return shares

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
+from consensus.ledger.records.entity import Once
 from consensus.ledger.rules.relations import relation_between
 
 FULL = 1000
@@ -50,15 +51,20 @@ class Rise:
     is_above_heuristic: bool
     window_s: int
 
-    @cached_property
+    @Once
     def worth(self) -> int:
         """What it adds to the curriculum of its own configuration: four times the score, less with age."""
         return min(FULL, max(0, 4 * self.beyond)) * max(0, self.window_s - self.age) // max(1, self.window_s)
 
-    @cached_property
+    @property
     def name(self) -> str:
         """The promotion, as people read it."""
-        return f"{self.configuration} no. {self.number}"
+        return _name(self.configuration, self.number)
+
+
+@lru_cache(maxsize=4096)
+def _name(configuration: str, number: int) -> str:
+    return f"{configuration} no. {number}"
 
 
 def staleness(own: Ages, oldest: Ages) -> int:
@@ -96,12 +102,12 @@ def parts_of_curriculum(configuration: str, rises: Iterable[Rise]) -> tuple[tupl
 
     That is all that it is worth for its own, and of a sibling's the part of `relation`.
     """
-    parts = (
-        (rise.name, rise.worth * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL)
-        for rise in rises
-        if rise.worth
-    )
-    return tuple([part for part in parts if part[1]])
+    parts = []
+    for rise in rises:
+        part = rise.worth * relation(rise.configuration, configuration, rise.is_above_heuristic) // FULL
+        if part:
+            parts.append((rise.name, part))
+    return tuple(parts)
 
 
 def diversity(distinct: int, games: int) -> int:

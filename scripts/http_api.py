@@ -113,6 +113,7 @@ PATHS = (
     _told("graph", "the newest events of the open epoch, and how they are connected"),
     _told("history", "what was delivered when, by configuration and by member"),
     _Path("GET", "/matches/<candidate>", MatchInfo, "the match of a candidate, slot by slot"),
+    _told("playing", "the games that this node's workers play now: a move of one in each slot"),
     _told("records", "the newest files of games that this node keeps"),
     _Path("GET", "/records/<digest>/<number>", RecordInfo, "a game of a file, position by position"),
     _Path(
@@ -148,6 +149,8 @@ PATHS = (
     _Path("GET", "/sides.js", "text/javascript", "part of the pages with a board"),
     _Path("GET", "/game.js", "text/javascript", "part of the page of a file of games"),
     _Path("GET", "/game.css", "text/css", "part of the page of a file of games"),
+    _Path("GET", "/playing.js", "text/javascript", "part of the page `/games`"),
+    _Path("GET", "/playing.css", "text/css", "part of the page `/games`"),
     _Path("POST", "/propose", ProposalInfo, "propose a change of the roster", body=requests.ProposeRequest),
     _Path("POST", "/vote", ProposalInfo, "vote on a proposal", body=requests.VoteRequest),
     _Path("POST", "/nominate", NominationInfo, "nominate an earlier model again", body=requests.NominateRequest),

@@ -2,8 +2,9 @@
 
 Two jobs are of one kind if their configuration, model and settings are the same, but for `concurrency`: that of the
 newest job is the size of the pool. A job's progress tells `room` (1 if another job should come) and `share`: its part
-of the pool's moves since it came, in thousandths, so that its time can be told from that of others. Random games of the
-built-in model are played without a pool; they are a hundred times as fast.
+of the pool's moves since it came, in thousandths, so that its time can be told from that of others. The progress of one
+of the jobs also shows a game that is played (`training.watched`). Random games of the built-in model are played without
+a pool; they are a hundred times as fast, and none is shown.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from training.running import DroppedError, Request, RunningJob, Take, require_fi
 from training.selfplay import play_shard, shard_of
 from training.settings import SelfPlaySettings, read_settings
 from training.shard import Shard, shard_root, write_shard
+from training.watched import Pace, Seen, show
 
 _FIELDS = "config model model_digest seed games settings out"
 _SIZE = "concurrency"
@@ -85,6 +87,7 @@ class _Shared:
         evaluate = Evaluations(self.report).by(request["model"])
         assert evaluate is not None  # random games need no pool
         self._pool = SelfPlayPool(self._config, evaluate, self._settings)
+        self._pace = Pace()
 
     def report(self, progress: Mapping[str, Any]) -> None:
         """Tell what concerns the whole pool in the progress of every job."""
@@ -98,7 +101,7 @@ class _Shared:
             try:
                 while self._pool.has_room and (job := take(self._fits)) is not None:
                     self._add(job)
-                ended = self._end_early() + self._pool.step()
+                ended = self._end_early() + self._pool.step(self._show if self._pace.is_due else None)
                 self._tell()
                 for played in ended:
                     self._answer(played)
@@ -131,6 +134,13 @@ class _Shared:
         for played in enough:
             self._pool.drop(played)
         return enough
+
+    def _show(self, played: PoolJob, seen: Seen) -> None:
+        """Tell a move of one game in the progress of its job, and no older one in that of others."""
+        with self._pace.looking():
+            shown = show(self._config, seen)
+        for job, other in self._jobs:
+            job.report({"game": shown if other is played else None})
 
     def _tell(self) -> None:
         room = int(self._pool.has_room)

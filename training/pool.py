@@ -11,6 +11,7 @@ itself and nobody else, and never sees what is wrong with it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import takewhile
 
@@ -25,6 +26,7 @@ from training.seeds import seed_words
 from training.settings import SelfPlaySettings
 from training.shard import sparring_seats
 from training.targets import Targets
+from training.watched import Found, Seen, found_at
 
 _LOT_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # spreads the bits of a seed, whose upper half is a counter
 _RESERVE = 8  # so many places have one game more in hand, which begins while the next job is fetched
@@ -79,6 +81,9 @@ class SelfPlayPool:
         self._numbers = np.zeros(0, np.int64)
         self._openings = np.zeros(0, np.int32)
         self._noise = np.zeros(0, np.uint64)
+        self._watched: tuple[int, int] | None = None  # job and number of the game that is looked at
+        self._looking: int | None = None  # its place, in a step in which it is
+        self._found: Found | None = None  # by the search there
 
     def __len__(self) -> int:
         """Return how many games are in progress."""
@@ -102,16 +107,22 @@ class SelfPlayPool:
         self._jobs.remove(job)
         self._keep(self._owners != job.number)
 
-    def step(self) -> list[PoolJob]:
-        """Play a move in each game; return the jobs whose last game is over, which are no longer in the pool."""
+    def step(self, look: Callable[[PoolJob, Seen], None] | None = None) -> list[PoolJob]:
+        """Play a move in each game; return the jobs whose last game is over, which are no longer in the pool.
+
+        `look` is called with one of these moves, of the same game in each step as long as that is played.
+        """
         self._playing.play_forced()
         ended = np.flatnonzero(self._playing.finished())
         self._collect(ended)
         self._begin(ended)
         over = [job for job in self._jobs if job.is_over]
         self._jobs = [job for job in self._jobs if not job.is_over]
-        if len(self):
-            self._move()
+        active = np.flatnonzero(~self._playing.finished())
+        if len(active) and look is None:
+            self._move(active)
+        elif len(active) and look is not None:
+            self._move_watched(active, look)
         return over
 
     def _collect(self, ended: NDArray[np.int64]) -> None:
@@ -168,10 +179,33 @@ class SelfPlayPool:
         self._playing.play_random(plies, seeds)
         self._openings[where] = self._playing.lengths[where]
 
-    def _move(self) -> None:
-        """Play one move in each game that is not finished."""
+    def _move_watched(self, active: NDArray[np.int64], look: Callable[[PoolJob, Seen], None]) -> None:
+        """Play as `_move` does, and look at the move of one game."""
+        playing, place = self._playing, self._find_watched(active)
+        row, plies, self._found, self._looking = playing.games.states[place].copy(), playing.lengths[place], None, place
+        self._move(active)
+        self._looking = None
+        owner, number = int(self._owners[place]), self._numbers[place : place + 1]
+        seen = Seen(
+            number=int(number[0]) + 1,
+            plies=int(plies),
+            row=row,
+            move=int(playing.log[place, plies]),
+            apart=int(sparring_seats(number, self._settings.sparring, playing.games.config.players)[0]),
+            found=self._found,
+        )
+        look(next(job for job in self._jobs if job.number == owner), seen)
+
+    def _find_watched(self, active: NDArray[np.int64]) -> int:
+        """Return the place of the game that is looked at; if it is over, of the one with the fewest moves."""
+        games = list(zip(self._owners[active].tolist(), self._numbers[active].tolist(), strict=True))
+        if self._watched not in games:
+            self._watched = games[int(self._playing.lengths[active].argmin())]
+        return int(active[games.index(self._watched)])
+
+    def _move(self, active: NDArray[np.int64]) -> None:
+        """Play one move in each of these games, none of which is finished."""
         playing = self._playing
-        active = np.flatnonzero(~playing.finished())
         seats = sparring_seats(self._numbers[active], self._settings.sparring, playing.games.config.players)
         is_heuristic = playing.games.player()[active] == seats
         self._play_heuristic(active[is_heuristic])
@@ -205,7 +239,7 @@ class SelfPlayPool:
                 job.targets.add(self._numbers[own], self._playing.lengths[own], _rows_of(found, rows))
 
     def _find(self, where: NDArray[np.int64], simulations: int) -> SearchResult:
-        return gumbel_search(
+        found = gumbel_search(
             self._playing.games.take(where),
             self._evaluate,
             simulations=simulations,
@@ -213,6 +247,9 @@ class SelfPlayPool:
             seeds=self._playing.seeds(self._noise, where),
             noise=self._settings.noise / 1000,
         )
+        if self._looking is not None and self._looking in where:
+            self._found = found_at(found, int(np.flatnonzero(where == self._looking)[0]))
+        return found
 
     def _keep(self, mask: NDArray[np.bool_]) -> None:
         if not mask.all():

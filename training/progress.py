@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Report = Callable[[Mapping[str, Any]], None]
-"""Called often with a job's progress: names to integers or text. What is not named again keeps its last value.
+"""Called often with a job's progress: names to integers or text, and the game that it shows as a map. What is not named
+again keeps its last value.
 
 Whoever watches the job takes it for stuck if nothing changes for minutes (`node.work.watchdog`): whatever takes long
 reports.

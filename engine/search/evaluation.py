@@ -60,6 +60,11 @@ class Evaluation:
 Evaluate = Callable[[EvalBatch], Evaluation]
 
 
+def chance_of(value: float, players: int) -> float:
+    """Return the chance to win that a value means: 1 for a sure win, 0 for a sure loss."""
+    return min(1.0, max(0.0, (value * (players - 1) + 1) / players))
+
+
 def evaluate_uniformly(batch: EvalBatch) -> Evaluation:
     """Evaluate as the built-in model `uniform` does: all legal moves equally good, all positions even."""
     return Evaluation(

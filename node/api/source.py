@@ -15,6 +15,7 @@ from node.api.log import LogEntry
 from node.api.matches import MatchInfo
 from node.api.members import MemberInfo
 from node.api.models import ModelInfo
+from node.api.playing import PlayingInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
 from node.api.records import RecordFileInfo
@@ -68,6 +69,10 @@ class StatusSource(Protocol):
 
     def games(self, candidate: str, slot: int) -> bytes | None:
         """Return the exact bytes of the file with a slot's games, or None if this node does not keep it."""
+        ...
+
+    def playing(self) -> list[PlayingInfo]:
+        """Return the games that the worker slots play now, as they were told last."""
         ...
 
     def records(self) -> list[RecordFileInfo]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from engine.choices import Choice
 from engine.moves import Kind
 from engine.position import Position, situation
-from node.play.choices import Choice
 
 _PHASES = {
     "ring_placement": "Place 1 to 3 rings on an empty cell, or 1 on any stack; it has to move next.",

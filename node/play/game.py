@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.backend.dialect import Executor
+from engine.choices import PASSES, Choice, describe_move, list_choices
 from engine.config import Config
 from engine.games import Games, IllegalMoveError
 from engine.picture import LastMove
 from engine.position import Position, read_position
-from node.play.choices import PASSES, Choice, describe_move, list_choices
 
 
 class PlayedGame:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from engine import notation
 from engine.boards import board
+from engine.choices import PASSES, Choice
 from engine.position import situation
+from engine.search import chance_of
 from node.api.play import PlayChoiceInfo, PlayedInfo, PlayPositionInfo, PlaySeatInfo, PlayThoughtInfo
-from node.play.choices import PASSES, Choice
 from node.play.explanation import explain
 from node.play.game import PlayedGame
-from node.play.thinking import Thought, chance_of
+from node.play.thinking import Thought
 
 
 def position_info(game: PlayedGame, number: int) -> PlayPositionInfo:

@@ -11,24 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import notation
+from engine.choices import PASSES, Choice, describe_move
 from engine.config import CONFIGS, Config
 from engine.games import Games, IllegalMoveError
 from engine.position import Position, situation
+from engine.search import chance_of
 from node.api.play import PlaySeatInfo
 from node.api.records import RecordInfo, RecordMoveInfo, RecordShareInfo, RecordStepInfo, RecordThoughtInfo
-from node.play.choices import PASSES, Choice, describe_move
 from node.play.game import PlayedGame
-from node.play.thinking import Thought, chance_of
+from node.play.thinking import Thought
 from node.text.formatting import short
+from node.work.watched import PLAYERS
 from training import match, shard
 from training.arrays import DataError, read_kind, read_limited
 from training.playing import ply_limit
 
 _LISTED = 20  # moves of a policy
-_PLAYERS: Mapping[str, tuple[str, str]] = {
-    "match": ("the candidate", "the incumbent"),
-    "series": ("the newer model", "its opponent"),
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def read_recorded(path: Path, digest: str, kind: str, number: int) -> Recorded:
     if found == shard.KIND:
         recorded = _of_shard(shard.read_shard(path), number)
     elif found == match.KIND:
-        recorded = _of_match(path, _PLAYERS.get(kind, _PLAYERS["match"]), number)
+        recorded = _of_match(path, PLAYERS["rate" if kind == "series" else "match"], number)
     else:
         raise DataError("this file holds no games")
     if len(recorded.moves) > ply_limit(recorded.config):

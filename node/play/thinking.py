@@ -61,11 +61,6 @@ def think(games: Games, evaluate: Evaluate, *, simulations: int, seed: str) -> T
     return Thought(int(found.actions[0]), opinions, tuple(found.values[0].tolist()))
 
 
-def chance_of(value: float, players: int) -> float:
-    """Return the chance to win that a value means: 1 for a sure win, 0 for a sure loss."""
-    return min(1.0, max(0.0, (value * (players - 1) + 1) / players))
-
-
 def _ask(games: Games, evaluate: Evaluate, word: int) -> Thought:
     legal = games.legal()
     found = evaluate(EvalBatch(games, legal.offsets, legal.moves))

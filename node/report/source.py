@@ -21,6 +21,7 @@ from node.api.log import LogEntry
 from node.api.matches import MatchInfo
 from node.api.members import MemberInfo
 from node.api.models import ModelInfo
+from node.api.playing import PlayingInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
 from node.api.records import RecordFileInfo
@@ -63,6 +64,7 @@ from node.report.effect_log import EffectLog
 from node.report.graph import GraphWindow
 from node.report.history import history
 from node.report.matches import match
+from node.report.playing import playing
 from node.report.ratings import ratings
 from node.report.records import record_file, record_files
 from node.report.steering import steering
@@ -219,6 +221,10 @@ class NodeReport:
             if entry["slot"] == slot and entry["kept"]:
                 return _read_games(self._blob_path(bytes.fromhex(entry["digest"])), entry["digest"])
         return None
+
+    def playing(self) -> list[PlayingInfo]:
+        """See `StatusSource.playing`."""
+        return playing(self._slots)
 
     def records(self) -> list[RecordFileInfo]:
         """See `StatusSource.records`."""

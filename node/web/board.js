@@ -161,6 +161,17 @@ function fill(cell, rings, owner, collapsed) {
   cell.querySelector(".ground").setAttribute("class", collapsed ? `ground p${collapsed} collapsed` : "ground");
 }
 
+// The share of a policy by the cell where a move begins, or if that is the same for all, by the one where it ends.
+export function heatOf(policy) {
+  const shares = new Map(), moves = policy.filter((each) => each.cells.length);
+  const isOneStart = new Set(moves.map((each) => each.cells[0])).size === 1;
+  for (const each of moves) {
+    const cell = isOneStart ? each.cells.at(-1) : each.cells[0];
+    shares.set(cell, (shares.get(cell) ?? 0) + each.share);
+  }
+  return shares;
+}
+
 export function describe(name, position, isTarget, isPicked) {
   const rings = position.stacks[name];
   const lies = rings

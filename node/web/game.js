@@ -1,5 +1,5 @@
 // The page of a file of games: one of them on a board, position by position.
-import { Board, describe } from "./board.js";
+import { Board, describe, heatOf } from "./board.js";
 import { element } from "./pieces.js";
 import { percent, showChances, showPlayers, showRows, signOf } from "./sides.js";
 
@@ -100,7 +100,7 @@ function render() {
   const latest = chosenBefore(place);
   $("made").textContent = latest ? `Move ${latest.number} of ${last}, ${moveWords(latest.made)}.` : `First position; ${last} moves follow.`;
   board.show(position, { targets: new Set(), picked: [], last: latest?.made.cells ?? [] });
-  board.heat(heat(thought));
+  board.heat(heatOf(thought?.policy ?? []));
   board.svg.setAttribute("aria-label", `Board ${game.board} after move ${place}`);
   showPlayers($("players"), position, { names: game.players, rings: game.ring_threshold, territory: game.territory_minimum });
   renderThought(thought, position);
@@ -130,17 +130,6 @@ const moveWords = (made) => `player ${made.player}: ${made.words}`;
 function about() {
   if (game.block !== null) return `Block ${game.block + 1} of this file.`;
   return game.opening ? `The first ${game.opening} moves were drawn at random.` : "";
-}
-
-// The share of the policy by the cell where a move begins, or if that is the same for all, by the one where it ends.
-function heat(thought) {
-  const shares = new Map(), moves = (thought?.policy ?? []).filter((each) => each.cells.length);
-  const isOneStart = new Set(moves.map((each) => each.cells[0])).size === 1;
-  for (const each of moves) {
-    const cell = isOneStart ? each.cells.at(-1) : each.cells[0];
-    shares.set(cell, (shares.get(cell) ?? 0) + each.share);
-  }
-  return shares;
 }
 
 function renderThought(thought, position) {

@@ -51,5 +51,5 @@ function morphNode(node, next) {
   for (const { name, value } of next.attributes) {
     if (node.getAttribute(name) !== value) node.setAttribute(name, value);
   }
-  morphChildren(node, next);
+  if (!next.hasAttribute("data-drawn")) morphChildren(node, next); // else a script draws what is in it
 }

@@ -67,7 +67,7 @@ def open_view(source: StatusSource, path: str) -> View | None:
         )
     if path == "/games":
         common = _common(source, path)
-        return View("games.html", {**common, "records": source.records()})
+        return View("games.html", {**common, "playing": source.playing(), "records": source.records()})
     room, _, name = path.removeprefix("/").partition("/")
     values = _NAMED[room](source, name) if room in _NAMED and re.fullmatch("[0-9a-f]{64}", name) else None
     return None if values is None else View(f"{room[:-1]}.html", {**_common(source, path), **values})

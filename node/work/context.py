@@ -14,6 +14,7 @@ from node.blobs.checkpoint_messages import CheckpointOffer
 from node.member.ledger_client import LedgerClient, SubmitError
 from node.system.supervision import describe
 from node.work.training_plans import TrainingPlan, TrainingSubject
+from node.work.watched import WatchedGame
 from node.work.worker import WorkError
 
 REASON_CHARACTERS = 200
@@ -47,7 +48,7 @@ def failing_only_the_job() -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkProgress:
-    """What is being worked on, for people. `since` is trio's clock in seconds."""
+    """What is being worked on, for people. `since` is trio's clock in seconds, `game` one that is being played."""
 
     kind: str
     subject: str
@@ -55,6 +56,7 @@ class WorkProgress:
     done: int
     wished: int
     since: float
+    game: WatchedGame | None = None
 
 
 def subject_of(claim: Claim) -> str:

@@ -23,6 +23,7 @@ from node.work.jobs import perform
 from node.work.slots import SlotState
 from node.work.training import forget_checkpoint
 from node.work.watchdog import LatestProgress
+from node.work.watched import WatchedGame, read_game
 from node.work.worker import Report
 from training.progress import ignore_progress
 
@@ -205,6 +206,7 @@ class _Tally:
         self.done = 0
         self._latest = LatestProgress()
         self._has_progressed = False
+        self._game: WatchedGame | None = None
         self._show()
 
     def observe(self, progress: Mapping[str, Any]) -> None:
@@ -212,6 +214,7 @@ class _Tally:
         if self._latest.observe(progress, trio.current_time()):
             self._has_progressed = True
             self.done = max(self.done, self._done_by(progress))
+            self._game = read_game(self._claim, progress.get("game"))
             self._show()
 
     def _done_by(self, progress: Mapping[str, Any]) -> int:
@@ -234,6 +237,7 @@ class _Tally:
                 done=self.done,
                 wished=claim.amount,
                 since=self._since,
+                game=self._game,
             )
         )
 

@@ -98,7 +98,7 @@ async def _get(url: str, path: str) -> Any:
 
 async def test_a_node_answers_as_the_page_says(tmp_path: Path) -> None:
     table = re.findall(r"^\| `GET (/\w+)` \| (?:a )?((?:list of )?\[.*?\)) \|", PAGE, re.MULTILINE)
-    assert len(table) == 15
+    assert len(table) == 16
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve_local, FakeSource(), Address("127.0.0.1", 0), tmp_path)
         for path, kind in table:

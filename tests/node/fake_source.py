@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, TypedDict
 
+from engine.boards import board
 from node.api.certificates import CertificateInfo
 from node.api.faults import ProofInfo
 from node.api.graph import GraphEventInfo, GraphInfo, GraphMemberInfo
@@ -13,6 +14,7 @@ from node.api.log import LogEntry
 from node.api.matches import MatchInfo
 from node.api.members import MemberInfo, MemberStanding, MemberState
 from node.api.models import ModelInfo
+from node.api.playing import PlayingInfo
 from node.api.proposals import ProposalInfo
 from node.api.ratings import RatingInfo
 from node.api.records import RecordFileInfo
@@ -92,12 +94,46 @@ def durations(counts: dict[float | None, int], sum_s: float) -> DurationsInfo:
     return {"classes": [{"most_s": most, "count": count} for most, count in counts.items()], "sum_s": sum_s}
 
 
+def game_now() -> PlayingInfo:
+    """Return what slot 1 plays."""
+    return {
+        "slot": 1,
+        "kind": "selfplay",
+        "subject": "hex8-2",
+        "configuration": "hex8-2",
+        "board": "hex8",
+        "cells": [f"{x},{y}" for x, y in board("hex8").cells],
+        "ring_threshold": 18,
+        "territory_minimum": 31,
+        "players": ["model 1f", "the <heuristic>"],
+        "move": {
+            "number": 3,
+            "plies": 17,
+            "player": 2,
+            "phase": "movement",
+            "seats": [
+                {"hand": 11, "eliminated": 2, "territory": 0},
+                {"hand": 12, "eliminated": 0, "territory": 1},
+            ],
+            "lies": {"0,0": "s12", "1,-1": "m2", "-2,1": "c1"},
+            "words": "move 0,0 to 0,2",
+            "chosen": ["0,0", "0,2"],
+            "chances": [0.25, 0.75],
+            "policy": [
+                {"words": "move 0,0 to 0,2", "cells": ["0,0", "0,2"], "share": 0.7},
+                {"words": "move 0,0 to 1,0", "cells": ["0,0", "1,0"], "share": 0.2},
+            ],
+        },
+    }
+
+
 class FakeSource:
     """Answers like a node. Tests change `values`, the answer of `status`."""
 
     def __init__(self) -> None:
         self.added: list[RecordFileInfo] = []  # whose files are in `folder`
         self.folder = Path("/nowhere")
+        self.games_now: list[PlayingInfo] = [game_now()]
         self.values: Status = {
             "node": {
                 "id": IDS[0],
@@ -556,6 +592,9 @@ class FakeSource:
 
     def games(self, candidate: str, slot: int) -> bytes | None:
         return b"games" if self.match(candidate) and slot == 0 else None
+
+    def playing(self) -> list[PlayingInfo]:
+        return self.games_now
 
     def records(self) -> list[RecordFileInfo]:
         own: RecordFileInfo = {

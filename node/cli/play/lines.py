@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from engine.boards import board
+from engine.choices import Choice, find_choices
 from engine.notation import cell_names
-from node.play.choices import Choice, find_choices
 from node.play.game import PlayedGame
 
 _CELL = re.compile(r"(-?[0-9]{1,3}),(-?[0-9]{1,3})")

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
+from engine.choices import Choice
 from engine.picture.colours import PLAYERS
+from engine.search import chance_of
 from node.cli.board import STACKS, board_lines, legend_line, stack_lines, standing_lines, touched_cells
-from node.play.choices import Choice
 from node.play.game import PlayedGame
-from node.play.thinking import Thought, chance_of
+from node.play.thinking import Thought
 from node.text.formatting import plural
 
 WIDTH = 80

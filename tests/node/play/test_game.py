@@ -7,13 +7,13 @@ import pytest
 
 from engine.backend.dialect import PLAIN
 from engine.boards import board
+from engine.choices import PASSES, find_choices
 from engine.config import config
 from engine.games import Games, IllegalMoveError
 from engine.move_parser import legal_texts
 from engine.moves import Kind, move_a, move_b, move_c
 from engine.reference_games import check_games, moves_of, read_games
 from node.cli import main
-from node.play.choices import PASSES, find_choices
 from node.play.explanation import explain
 from node.play.game import PlayedGame
 from node.play.records import record_game

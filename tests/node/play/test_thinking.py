@@ -6,11 +6,11 @@ import pytest
 from engine.config import config
 from engine.players import HeuristicPlayer
 from engine.players.heuristic_evaluation import evaluate_by_heuristic
-from engine.search import EvalBatch
+from engine.search import EvalBatch, chance_of
 from node.play.game import PlayedGame
 from node.play.minds import load_mind
 from node.play.strengths import STRENGTHS
-from node.play.thinking import chance_of, think
+from node.play.thinking import think
 from tests.node.play.games import random_game
 
 

@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from engine import notation
+from engine.choices import PASSES
 from node.config.address import Address
-from node.play.choices import PASSES
 from node.play.game import PlayedGame
 from node.play.sessions import PlaySessions
 from node.web.server import serve_local
@@ -108,6 +108,41 @@ async def test_a_game_step_by_step_with_keys_and_clicks(page: Page, games: list[
     assert len(await page.evaluate("[...document.querySelectorAll('#words li')].map((each) => each.textContent)")) == 1
     await page.look_like(390, 800, is_dark=True)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def test_a_game_that_is_being_played_is_drawn_move_by_move(
+    source: FakeSource, kernels: None, tmp_path: Path
+) -> None:
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(serve_local, source, Address("127.0.0.1", 0), tmp_path)
+        async with open_page(tmp_path / "profile") as page:
+            await page.look_like(390, 500, is_dark=True)
+            await page.open(f"{url}/games")
+            await page.wait_for("document.querySelectorAll('.seen .cell').length > 0")
+            assert await page.evaluate(_LIES) == {"0,0": "12", "1,-1": "2", "-2,1": "1"}
+            last = "[...document.querySelectorAll('.seen .last')].map((cell) => cell.dataset.cell).sort().join(' ')"
+            assert await page.evaluate(last) == "0,0 0,2"
+            assert await page.evaluate("document.querySelectorAll('.seats meter').length") == 2
+            heated = "[...document.querySelectorAll('.heat')].filter((heat) => heat.getAttribute('opacity') > 0).length"
+            assert await page.evaluate(heated) == 2  # both moves begin at one cell: they are told apart by their ends
+            await page.evaluate("window.kept = document.querySelector('.seen svg'); scrollTo(0, 120)")
+            move = source.games_now[0]["move"]
+            source.games_now[0]["move"] = {
+                **move, "plies": 18, "player": 1, "lies": {"0,2": "s12", "1,-1": "m2"}, "chosen": ["1,-1"],
+                "words": "capture <nothing>", "chances": [], "policy": [],
+            }  # fmt: skip
+            await page.wait_for("document.querySelector('.playing h3').textContent.endsWith('move 19')")
+            await page.wait_for("document.querySelectorAll('.seen .last').length === 1")
+            assert await page.evaluate(_LIES) == {"0,2": "12", "1,-1": "2"}
+            assert await page.evaluate("window.kept === document.querySelector('.seen svg')")
+            assert await page.evaluate("scrollY") == 120
+            assert await page.evaluate(heated) == 0
+            assert "capture <nothing>" in await page.evaluate("document.querySelector('.playing').textContent")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+            source.games_now.clear()
+            await page.wait_for("!document.querySelector('.playing')")
+            assert page.faults == []
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.skipif(AXE is None, reason="RINGRIFT_AXE does not say where axe.min.js is")

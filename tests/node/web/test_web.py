@@ -17,7 +17,7 @@ from tests.node.fake_source import IDS, FakeSource, digest
 
 READS = [
     "/", "/health", "/ready", "/status", "/members", "/work", "/steering", "/models", "/ratings", "/history",
-    "/graph", "/dag", "/records", "/games",
+    "/graph", "/dag", "/playing", "/records", "/games",
     "/proposals", "/certificates", "/faults",
     "/log", "/metrics",
 ]  # fmt: skip
@@ -52,6 +52,7 @@ def test_every_answer_is_good_and_carries_the_policy(source: FakeSource, path: s
         "/models",
         "/ratings",
         "/history",
+        "/playing",
         "/records",
         "/proposals",
         "/certificates",

@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.fuzz.running import Finding, Result, bound_memory, fuzz
 from tests.fuzz.targets import TARGETS
-from tests.node.proofs import fault_proofs
 
 _PORTION = 2000  # inputs that a process tries at a time
 
@@ -80,7 +79,6 @@ def _run(jobs: Sequence[Job], processes: int, memory: int) -> dict[str, Result]:
 
 def _prepare(names: Sequence[str], memory: int) -> None:
     """Load what inputs are tried on: compiled rules, libraries and samples take more memory than an input may."""
-    fault_proofs.honest()
     for name in names:
         TARGETS[name]()
     bound_memory(memory)

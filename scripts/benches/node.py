@@ -14,11 +14,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, quantiles
 from typing import Any
 
+from consensus.settings import NEW_SWARM, Settings
 from node.config.founding import found_swarm
 from node.demo.preparation import free_ports
 
@@ -29,6 +30,8 @@ _SUBMITTER = Path(__file__).parent / "_submitter.py"
 _RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 _SETTLE_S = 3.0  # between the last node's readiness and the measurement
 _START_LIMIT_S = 120.0
+WITH_SEARCH = replace(NEW_SWARM, selfplay=replace(NEW_SWARM.selfplay, games=2048, random_games=0, ceiling=10**6))
+"""Claims of some ten seconds, with the search from the first one on: random games are over before they are measured."""
 _WORK_LIMIT_S = 300.0  # until games are played: the first time, kernels are compiled
 _RESULT = "result.json"
 _REQUESTS = 300  # for /status, one after the other
@@ -73,10 +76,13 @@ def _count(text: str) -> int:
 
 
 @contextmanager
-def swarm(directory: Path, count: int, submit: Sequence[str] = (), roles: str = "none") -> Iterator[list[Running]]:
+def swarm(
+    directory: Path, count: int, submit: Sequence[str] = (), roles: str = "none", settings: Settings = NEW_SWARM
+) -> Iterator[list[Running]]:
     """Start `count` nodes with the work of these roles, or with that of _submitter.py; end them all on exit."""
     ports = free_ports(2 * count)
-    founded = found_swarm(directory, [f"127.0.0.1:{port}" for port in ports[:count]], ["hex8-2"])
+    addresses = [f"127.0.0.1:{port}" for port in ports[:count]]
+    founded = found_swarm(directory, addresses, ["hex8-2"], settings=settings)
     nodes: list[Running] = []
     try:
         for key, port in zip(founded.keys, ports[count:], strict=True):
@@ -198,7 +204,10 @@ def measure_work(seconds: float) -> dict[str, Any]:
     `status_own` is the processor time of the node's own threads between a request and its answer, whatever they did
     then: on a machine that others use, the answer's time is more by what the node waits for a core.
     """
-    with tempfile.TemporaryDirectory() as directory, swarm(Path(directory), 1, roles="selfplay") as (node,):
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        swarm(Path(directory), 1, roles="selfplay", settings=WITH_SEARCH) as (node,),
+    ):
         wait_until_ready([node], time.perf_counter())
         slots = wait_until_at_work(node)
         before, begin = processor_seconds(node.process.pid), time.perf_counter()

@@ -7,6 +7,7 @@ other byte string is refused, so a hash over received bytes is a hash over the v
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from struct import Struct
 from typing import Any, TypeAlias
 
 Value: TypeAlias = "bool | int | bytes | str | Sequence[Value] | Mapping[str, Value] | None"
@@ -18,7 +19,9 @@ _MAX_INT = 2**64 - 1
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _SHORT_BYTES = _BYTES << 5 | 24  # a byte string with one byte of length
 _SHORT_TEXT = _TEXT << 5  # the empty text; heads of texts of 1 to 23 bytes follow
+_UINT_OF_4, _UINT_OF_8 = Struct(">BI").pack, Struct(">BQ").pack
 _SHORT = 24  # characters of a text that is worth remembering
+_SHORT_NAMES = 256  # characters of all keys of a map whose order is
 _CUT = 256  # stands for a missing byte
 _NULL = bytes((_SIMPLE << 5 | 22,))
 _CONSTANTS: dict[int, bool | None] = {20: False, 21: True, 22: None}
@@ -96,6 +99,10 @@ def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
         elif kind is int:
             if 0 <= value < 256:
                 out += _UINT_HEADS[value]
+            elif 1 << 16 <= value < 1 << 32:
+                out += _UINT_OF_4(_UINT << 5 | 26, value)
+            elif 1 << 32 <= value <= _MAX_INT:
+                out += _UINT_OF_8(_UINT << 5 | 27, value)
             else:
                 _write_int(out, value)
         elif kind is str:
@@ -145,9 +152,22 @@ def _write_int(out: bytearray, number: int) -> None:
 
 def _write_map(out: bytearray, items: Mapping[str, Value], depth: int) -> None:
     _write_head(out, _MAP, len(items))
-    for key, name in sorted((_text(name), name) for name in items):
+    names = tuple(items)
+    try:
+        order = _short_order if len("".join(names)) < _SHORT_NAMES else _order
+    except TypeError:
+        order = _order  # which says what is no text
+    for key, name in order(names):
         out += key
         _write(out, (items[name],), depth)
+
+
+def _order(names: tuple[str, ...]) -> list[tuple[bytes, str]]:
+    """Return the keys of a map, encoded, in the order in which they are written."""
+    return sorted((_text(name), name) for name in names)
+
+
+_short_order = lru_cache(maxsize=1024)(_order)  # fields of records, mostly
 
 
 def _text(text: str) -> bytes:

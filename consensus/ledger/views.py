@@ -494,7 +494,7 @@ class Views:
 
     def closed_candidates(self) -> tuple[ClosedCandidate, ...]:
         """Return the candidates that were not promoted, oldest first."""
-        return tuple(self._state.closed_candidates)
+        return self._state.closed_candidates
 
     def promotions(self, configuration: str | None = None) -> tuple[Promotion, ...]:
         """Return the promotions of one configuration or of all, oldest first."""

@@ -141,7 +141,7 @@ def drop(state: State, place: Place, candidacy: Candidacy, outcome: Outcome, rea
         settings_version=candidacy.settings_version,
     )
     remove(state, candidacy)
-    state.closed_candidates.append(closed)
+    state.closed_candidates = (*state.closed_candidates, closed)
     state.closed_chain.add(closed.fingerprint)
     if outcome in ("rejected", "limit"):
         lineage.count_rejection(state, candidacy)

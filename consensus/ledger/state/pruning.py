@@ -29,7 +29,7 @@ def prune(state: State) -> None:
     for name, shards in state.shards.items():
         kept = _newest(shards, by_games=bool(state.settings.steering.rules))
         state.keep_shards(name, [shard for shard in shards if shard.digest in kept])
-    del state.closed_candidates[:-CLOSED_KEPT]
+    state.closed_candidates = state.closed_candidates[-CLOSED_KEPT:]
     del state.faults[:-FAULTS_KEPT]
     canonical = {entry.model.digest for entry in state.configurations.values()}
     # Nobody can nominate against a model that is not canonical. If it becomes canonical again, earlier failures

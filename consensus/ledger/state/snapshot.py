@@ -221,7 +221,7 @@ def _fill(state: State, records: dict[str, Any]) -> None:
             raise ShapeError("shards: of a configuration that is not played")
         state.add_shard(shard)
     state.promotions = Table((entry.digest, entry) for entry in records["promotions"])
-    state.closed_candidates = list(records["closed"])
+    state.closed_candidates = records["closed"]
     state.deliveries = Table((entry.configuration, entry) for entry in records.get("deliveries", ()))
     state.explorations = Table((entry.configuration, entry) for entry in records.get("explorations", ()))
     state.shard_cases = Table((entry.shard, entry) for entry in records.get("shard_cases", ()))

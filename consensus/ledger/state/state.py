@@ -189,7 +189,7 @@ class State:
         self.ratings = Table[str, Ratings]()  # with `steering.rules`, by configuration
         self.outcomes = Table[str, Outcomes]()  # with `steering.rules`, by configuration
         self.promotions = Table[bytes, Promotion]()  # by statement digest, oldest first
-        self.closed_candidates: list[ClosedCandidate] = []
+        self.closed_candidates: tuple[ClosedCandidate, ...] = ()  # oldest first
         self.failed_pairs: set[tuple[bytes, bytes]] = set()  # (model, incumbent) that the test rejected
         self.accepted: dict[str, int] = {}  # how many transactions took effect, by type
         self.refused: dict[str, int] = {}  # how many transactions were refused, by reason

@@ -74,7 +74,9 @@ def _find_thinly_held(ledger: Views, configuration: str) -> tuple[Shard, ...]:
     return tuple(
         shard
         for shard in kept_shards(ledger, configuration)
-        if shard.is_safe and shard.standing == "counted" and len(there.intersection(shard.holders)) < enough
+        if shard.is_safe
+        and shard.standing == "counted"
+        and (len(shard.holders) < enough or len(there.intersection(shard.holders)) < enough)
     )
 
 

@@ -55,19 +55,27 @@ class Quality:
 
 def quality_of(ledger: Views, configuration: str) -> Quality:
     """Return the quality of the newest games of a configuration, as many as a training waits for."""
-    return ledger.remember(_quality_of, configuration)
+    fresh = fresh_quality(ledger, configuration)
+    return replace(fresh, age_s=_age_s(ledger, configuration), adjusted=adjusted_now(ledger, fresh))
 
 
-def _quality_of(ledger: Views, configuration: str) -> Quality:
+def adjusted_now(ledger: Views, fresh: Quality) -> int:
+    """Return the quality adjusted for the age that the games have now."""
+    age_s, window_s = _age_s(ledger, fresh.facts.configuration), ledger.settings.steering.window_s
+    return adjusted(fresh.quality, fresh.confidence, age_s, window_s)
+
+
+def _age_s(ledger: Views, configuration: str) -> int:
+    return (ledger.clock - ledger.deliveries(configuration).newest) // SECOND
+
+
+def fresh_quality(ledger: Views, configuration: str) -> Quality:
+    """Return the quality as if the newest games had just come; it is computed again when other games come."""
     basis = ledger.shards(configuration), ledger.settings_on(configuration)
-    fresh = ledger.recall(_fresh_quality, configuration, basis)
-    age_s = (ledger.clock - ledger.deliveries(configuration).newest) // SECOND
-    window_s = ledger.settings.steering.window_s
-    return replace(fresh, age_s=age_s, adjusted=adjusted(fresh.quality, fresh.confidence, age_s, window_s))
+    return ledger.recall(_fresh_quality, configuration, basis)
 
 
 def _fresh_quality(ledger: Views, configuration: str) -> Quality:
-    """Return the quality as if the newest games had just come."""
     games = ledger.settings_on(configuration).training.games
     facts = sum_up(configuration, newest_shards(ledger, configuration, games))
     parts = parts_of(facts)

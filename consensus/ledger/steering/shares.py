@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import mul
 
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.steering import signals
 from consensus.ledger.steering.amounts import expected_games, mean_plies
-from consensus.ledger.steering.quality import quality_of
+from consensus.ledger.steering.quality import Quality, adjusted_now, fresh_quality
 from consensus.ledger.steering.regression import regression
 from consensus.ledger.steering.signals import FULL, SECOND, Ages, Rise, Signal
 from consensus.ledger.steering.velocity import is_above_heuristic, rating_error, velocity
 from consensus.ledger.views import Views
 from consensus.settings import SteeringSettings
+
+_SIGNALS = ("staleness", "velocity", "curriculum", "quality", "diversity", "information")
+"""Each weighs what the setting of its name says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,7 @@ class ConfigurationShare:
     @property
     def deficit(self) -> int:
         """What is missing to its share; negative if it got more."""
-        return self.share * self.total // FULL - self.delivered - self.claimed
+        return _deficit(self.share, self.total, self.delivered + self.claimed)
 
 
 @dataclass(frozen=True)
@@ -52,48 +56,105 @@ class ShareBounds:
     quota: int
 
 
-def table(ledger: Views) -> tuple[ConfigurationShare, ...]:
-    """Return the shares of all configurations, by name."""
-    return ledger.remember(_table)
+@dataclass(frozen=True)
+class _Facts:
+    """What the signals of a configuration follow from, besides promotions elsewhere."""
+
+    ages: Ages
+    speed: int
+    lost: int  # by a regression, thousandths
+    error: int | None  # of the rating
+    quality: Quality  # as if the newest games had just come
+    adjusted: int  # the quality as it is now
 
 
-def _table(ledger: Views) -> tuple[ConfigurationShare, ...]:
-    settings = ledger.settings.steering
-    entries = ledger.configurations()
-    names = [entry.name for entry in entries]
-    costs = {name: ledger.deliveries(name).cost for name in names}
-    median = lower_median(list(costs.values()))
-    factors = {name: starvation(costs[name], median, settings) for name in names}
-    found = _signals(ledger, entries)
-    weights = {name: factors[name] * weight_of(found[name]) for name in names}
-    bounds = bounds_for(len(names), settings)
-    shares = shares_of(weights, bounds)
-    window_ns = settings.window_s * 10**9
-    delivered = {name: ledger.deliveries(name).within(ledger.clock, window_ns)[0] for name in names}
-    claimed = claimed_costs(ledger)
-    total = sum(delivered.values()) + sum(claimed.values())
-    return tuple(
-        ConfigurationShare(
-            configuration=name,
-            signals=found[name],
-            delivered_ever=costs[name],
-            median_ever=median,
-            starvation=factors[name],
-            weight=weights[name],
-            floor=bounds.floor,
-            quota=bounds.quota,
-            share=shares[name],
-            delivered=delivered[name],
-            claimed=claimed[name],
-            total=total,
-        )
-        for name in names
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Sums:
+    """Everything of the table that members choose by, by configuration; `_explained` adds the inputs for people."""
+
+    facts: Mapping[str, _Facts]
+    oldest: Ages
+    fastest: int
+    rises: tuple[Rise, ...]
+    values: Mapping[str, tuple[int, ...]]  # of the signals, in the order of `_SIGNALS`
+    costs: Mapping[str, int]
+    median: int
+    factors: Mapping[str, int]
+    weights: Mapping[str, int]
+    shares: Mapping[str, int]
+    delivered: Mapping[str, int]
+    claimed: Mapping[str, int]
+    total: int
 
 
 def deficits(ledger: Views) -> dict[str, int]:
     """Return by name what is missing to the share of each configuration; negative if it got more."""
-    return {entry.configuration: entry.deficit for entry in table(ledger)}
+    sums = ledger.remember(_sums)
+    return {
+        name: _deficit(share, sums.total, sums.delivered[name] + sums.claimed[name])
+        for name, share in sums.shares.items()
+    }
+
+
+def table(ledger: Views) -> tuple[ConfigurationShare, ...]:
+    """Return the shares of all configurations, by name, with all that they follow from."""
+    sums, settings = ledger.remember(_sums), ledger.settings.steering
+    bounds = bounds_for(len(sums.weights), settings)
+    return tuple(
+        ConfigurationShare(
+            configuration=name,
+            signals=_explained(name, sums, settings),
+            delivered_ever=sums.costs[name],
+            median_ever=sums.median,
+            starvation=sums.factors[name],
+            weight=weight,
+            floor=bounds.floor,
+            quota=bounds.quota,
+            share=sums.shares[name],
+            delivered=sums.delivered[name],
+            claimed=sums.claimed[name],
+            total=sums.total,
+        )
+        for name, weight in sorted(sums.weights.items())
+    )
+
+
+def _sums(ledger: Views) -> _Sums:
+    settings = ledger.settings.steering
+    names = [entry.name for entry in ledger.configurations()]
+    costs = {name: ledger.deliveries(name).cost for name in names}
+    median = lower_median(list(costs.values()))
+    factors = {name: starvation(costs[name], median, settings) for name in names}
+    facts = {entry.name: _facts(ledger, entry) for entry in ledger.configurations()}
+    oldest = Ages(max(fact.ages.games for fact in facts.values()), max(fact.ages.model for fact in facts.values()))
+    fastest = max(abs(fact.speed) for fact in facts.values())
+    rises = _rises(ledger, settings.window_s)
+    raised = signals.raised(names, rises)
+    values = {name: _values(fact, oldest, fastest, raised[name]) for name, fact in facts.items()}
+    own_weights = [getattr(settings, signal) for signal in _SIGNALS]
+    weights = {name: factors[name] * max(1, sum(map(mul, values[name], own_weights))) for name in names}
+    window_ns = settings.window_s * 10**9
+    delivered = {name: ledger.deliveries(name).within(ledger.clock, window_ns)[0] for name in names}
+    claimed = claimed_costs(ledger)
+    return _Sums(
+        facts=facts,
+        oldest=oldest,
+        fastest=fastest,
+        rises=rises,
+        values=values,
+        costs=costs,
+        median=median,
+        factors=factors,
+        weights=weights,
+        shares=shares_of(weights, bounds_for(len(names), settings)),
+        delivered=delivered,
+        claimed=claimed,
+        total=sum(delivered.values()) + sum(claimed.values()),
+    )
+
+
+def _deficit(share: int, total: int, got: int) -> int:
+    return share * total // FULL - got
 
 
 def weight_of(found: Sequence[Signal]) -> int:
@@ -166,62 +227,58 @@ def claimed_costs(ledger: Views) -> dict[str, int]:
     }
 
 
-def _signals(ledger: Views, entries: Sequence[Configuration]) -> dict[str, tuple[Signal, ...]]:
-    """Return the signals of each configuration."""
-    settings = ledger.settings.steering
-    ages = {entry.name: _ages(ledger, entry) for entry in entries}
-    oldest = Ages(max(age.games for age in ages.values()), max(age.model for age in ages.values()))
-    speeds = {entry.name: velocity(ledger, entry.name) for entry in entries}
-    fastest = max(abs(speed) for speed in speeds.values())
-    rises = _rises(ledger, settings.window_s)
-    found: dict[str, tuple[Signal, ...]] = {}
-    for name, age in ages.items():
-        lost, error, good = regression(ledger, name), rating_error(ledger, name), quality_of(ledger, name)
-        raised = signals.parts_of_curriculum(name, rises)
-        found[name] = (
-            Signal(
-                "staleness",
-                signals.staleness(age, oldest),
-                settings.staleness,
-                (
-                    ("games_age_s", age.games),
-                    ("oldest_games_age_s", oldest.games),
-                    ("model_age_s", age.model),
-                    ("oldest_model_age_s", oldest.model),
-                ),
-            ),
-            Signal(
-                "velocity",
-                signals.velocity_signal(speeds[name], fastest),
-                settings.velocity,
-                (("velocity", speeds[name]), ("fastest", fastest)),
-            ),
-            Signal(
-                "curriculum",
-                signals.curriculum(raised, lost),
-                settings.curriculum,
-                (*raised, ("regression", lost)),
-            ),
-            Signal(
-                "quality",
-                FULL - good.adjusted,
-                settings.quality,
-                (("quality", good.quality), ("confidence", good.confidence), ("age_s", good.age_s), *good.parts),
-            ),
-            Signal(
-                "diversity",
-                signals.diversity(good.facts.openings, good.facts.games),
-                settings.diversity,
-                (("openings", good.facts.openings), ("games", good.facts.games)),
-            ),
-            Signal(
-                "information",
-                signals.information(error),
-                settings.information,
-                () if error is None else (("error", error),),
-            ),
-        )
-    return found
+def _facts(ledger: Views, configuration: Configuration) -> _Facts:
+    name = configuration.name
+    quality = fresh_quality(ledger, name)
+    return _Facts(
+        _ages(ledger, configuration),
+        velocity(ledger, name),
+        regression(ledger, name),
+        rating_error(ledger, name),
+        quality,
+        adjusted_now(ledger, quality),
+    )
+
+
+def _values(facts: _Facts, oldest: Ages, fastest: int, raised: int) -> tuple[int, ...]:
+    """Return the values of the signals of a configuration, in the order of `_SIGNALS`."""
+    games = facts.quality.facts
+    return (
+        signals.staleness(facts.ages, oldest),
+        signals.velocity_signal(facts.speed, fastest),
+        signals.curriculum(raised, facts.lost),
+        FULL - facts.adjusted,
+        signals.diversity(games.openings, games.games),
+        signals.information(facts.error),
+    )
+
+
+def _explained(name: str, sums: _Sums, settings: SteeringSettings) -> tuple[Signal, ...]:
+    """Return the signals of a configuration with their inputs."""
+    facts = sums.facts[name]
+    ages, quality, games = facts.ages, facts.quality, facts.quality.facts
+    inputs: dict[str, tuple[tuple[str, int], ...]] = {
+        "staleness": (
+            ("games_age_s", ages.games),
+            ("oldest_games_age_s", sums.oldest.games),
+            ("model_age_s", ages.model),
+            ("oldest_model_age_s", sums.oldest.model),
+        ),
+        "velocity": (("velocity", facts.speed), ("fastest", sums.fastest)),
+        "curriculum": (*signals.parts_of_curriculum(name, sums.rises), ("regression", facts.lost)),
+        "quality": (
+            ("quality", quality.quality),
+            ("confidence", quality.confidence),
+            ("age_s", ages.games),
+            *quality.parts,
+        ),
+        "diversity": (("openings", games.openings), ("games", games.games)),
+        "information": () if facts.error is None else (("error", facts.error),),
+    }
+    return tuple(
+        Signal(signal, value, getattr(settings, signal), inputs[signal])
+        for signal, value in zip(_SIGNALS, sums.values[name], strict=True)
+    )
 
 
 def _ages(ledger: Views, configuration: Configuration) -> Ages:
@@ -232,17 +289,20 @@ def _ages(ledger: Views, configuration: Configuration) -> Ages:
 
 
 def _rises(ledger: Views, window_s: int) -> tuple[Rise, ...]:
-    """Return the promotions of the window, oldest first."""
+    """Return the promotions of the window that are worth something, oldest first."""
     above = {entry.name: is_above_heuristic(ledger, entry.name) for entry in ledger.configurations()}
-    return tuple(
+    clock = ledger.clock
+    since = clock - window_s * SECOND
+    rises = [
         Rise(
             promotion.configuration,
             promotion.number,
             FULL * promotion.score // max(1, promotion.blocks * promotion.most) - FULL // 2,
-            (ledger.clock - promotion.place.clock) // SECOND,
+            (clock - promotion.place.clock) // SECOND,
             above[promotion.configuration],
             window_s,
         )
         for promotion in ledger.promotions()
-        if ledger.clock - promotion.place.clock < window_s * SECOND
-    )
+        if promotion.place.clock > since
+    ]
+    return tuple([rise for rise in rises if rise.worth])

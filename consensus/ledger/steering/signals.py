@@ -91,10 +91,30 @@ def relation(promoted: str, other: str, is_above_heuristic: bool) -> int:
     return parts.get(relation_between(promoted, other), _OTHER_BOARD if is_above_heuristic else 0)
 
 
-def curriculum(parts: Iterable[tuple[str, int]], regression: int) -> int:
+def curriculum(raised: int, regression: int) -> int:
     """Return what promotions raise together; a regression takes away from it in proportion, in thousandths."""
-    total = sum(part for _, part in parts)
-    return min(FULL, total) * (FULL - min(FULL, regression)) // FULL
+    return min(FULL, raised) * (FULL - min(FULL, regression)) // FULL
+
+
+def raised(configurations: Iterable[str], rises: Iterable[Rise]) -> dict[str, int]:
+    """Return the sum of `parts_of_curriculum` of each configuration.
+
+    Promotions of one configuration are of the same part to another one, and many others are so related to it, too: the
+    sum of a part of them is computed once.
+    """
+    worths: dict[tuple[str, bool], list[int]] = {}
+    for rise in rises:
+        worths.setdefault((rise.configuration, rise.is_above_heuristic), []).append(rise.worth)
+    sums: dict[tuple[str, bool, int], int] = {}
+
+    def part_of(promoted: str, is_above: bool, other: str) -> int:
+        part = relation(promoted, other, is_above)
+        key = promoted, is_above, part
+        if key not in sums:
+            sums[key] = sum([worth * part // FULL for worth in worths[promoted, is_above]])
+        return sums[key]
+
+    return {name: sum([part_of(promoted, above, name) for promoted, above in worths]) for name in configurations}
 
 
 def parts_of_curriculum(configuration: str, rises: Iterable[Rise]) -> tuple[tuple[str, int], ...]:

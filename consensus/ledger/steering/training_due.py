@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from consensus.ledger.records.entities import Configuration
 from consensus.ledger.steering.amounts import enough_games, games_of_training, plays_at_random
-from consensus.ledger.steering.quality import newest_shards, quality_of
+from consensus.ledger.steering.quality import adjusted_now, fresh_quality, newest_shards
 from consensus.ledger.steering.signals import FULL, NEUTRAL, SECOND
 from consensus.ledger.steering.velocity import velocity
 from consensus.ledger.views import Views
@@ -54,7 +54,7 @@ def _training_due(ledger: Views, name: str) -> TrainingDue:
             is_certain=False,
             rest_s=0,
         )
-    quality = quality_of(ledger, name).adjusted
+    quality = adjusted_now(ledger, fresh_quality(ledger, name))
     needed = min(threshold(base, quality, steering.swing), enough_games(settings, configuration))
     return TrainingDue(
         new_games=configuration.new_games,
@@ -114,7 +114,7 @@ def is_certain(errors: Sequence[int], interval: int) -> bool:
 
 def _rest_s(ledger: Views, name: str, cooldown_s: int) -> int:
     """Return the seconds of the cooldown since the last candidate that are left; half of it while rating is gained."""
-    end = ledger.remember(_ends).get(name)
+    end = ledger.recall(_end, name, (ledger.promotions(name), ledger.closed_candidates()))
     if end is None:
         return 0
     passed_s = (ledger.clock - end) // SECOND
@@ -123,9 +123,8 @@ def _rest_s(ledger: Views, name: str, cooldown_s: int) -> int:
     return max(0, (cooldown_s // 2 if velocity(ledger, name) > 0 else cooldown_s) - passed_s)
 
 
-def _ends(ledger: Views) -> dict[str, int]:
-    """Return the clock when the last candidate of each configuration was promoted or closed, ns."""
-    ends = {entry.configuration: entry.place.clock for entry in ledger.promotions()}  # oldest first
-    for entry in ledger.closed_candidates():
-        ends[entry.configuration] = max(entry.place.clock, ends.get(entry.configuration, 0))
-    return ends
+def _end(ledger: Views, name: str) -> int | None:
+    """Return the clock when the last candidate of a configuration was promoted or closed, ns; None: none was."""
+    closed = (entry.place for entry in ledger.closed_candidates() if entry.configuration == name)
+    ends = [*(entry.place for entry in ledger.promotions(name)), *closed]
+    return max((place.clock for place in ends), default=None)

@@ -18,7 +18,7 @@ from consensus.ledger.state.state import UNIFORM_MODEL
 from consensus.ledger.steering.estimates import Estimate, combined, difference, estimate
 from consensus.ledger.steering.quality import adjusted, confidence_in, parts_of, sum_up, weighted
 from consensus.ledger.steering.shares import ShareBounds, shares_of
-from consensus.ledger.steering.signals import Rise, curriculum, parts_of_curriculum
+from consensus.ledger.steering.signals import Rise, curriculum, parts_of_curriculum, raised
 from consensus.ledger.steering.training_due import threshold
 from consensus.ledger.steering.velocity import Learning, Step
 from consensus.settings import MatchSettings, SteeringSettings
@@ -78,8 +78,9 @@ def test_curriculum() -> None:
     names = ("hex8-2", "hexagonal-2", "hex8-4", "square8-2")
     for age, part in ((0, 1), (50, 2)):
         rise = Rise("hex8-2", 1, beyond=100, age=age, is_above_heuristic=True, window_s=100)
-        found = [curriculum(parts_of_curriculum(name, [rise]), 0) for name in names]
+        found = [curriculum(sum(part for _, part in parts_of_curriculum(name, [rise])), 0) for name in names]
         assert [value * part for value in found] == [400, 320, 240, 160]
+        assert list(raised(names, [rise]).values()) == found
 
     assert (
         "`square8-3` was promoted nine times, `hex8-2` five times, `hex8-4` four times, and `hexagonal-3` once" in PAGE

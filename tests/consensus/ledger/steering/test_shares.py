@@ -15,7 +15,7 @@ from consensus.ledger.records.entities import Model
 from consensus.ledger.rules.costs import LARGEST, cost_of_evaluation, cost_of_games, cost_of_ply
 from consensus.ledger.steering.amounts import expected_games
 from consensus.ledger.steering.custody import due_custody
-from consensus.ledger.steering.shares import ShareBounds, bounds_for, shares_of, starvation, table
+from consensus.ledger.steering.shares import ShareBounds, bounds_for, deficits, shares_of, starvation, table
 from consensus.settings import SettingsError, SteeringSettings
 from tests.consensus.ledger.steering.plain_table import plain_shares, plain_table
 from tests.consensus.ledger.swarm import Swarm, digest_of, settings
@@ -76,6 +76,7 @@ def test_the_whole_table_is_the_same_a_second_way(seed: int) -> None:
         assert {e.configuration: (e.weight, e.share, e.delivered, e.claimed) for e in found} == plain_table(
             swarm.ledger
         )
+        assert deficits(swarm.ledger) == {entry.configuration: entry.deficit for entry in found}
         for entry in found:
             assert entry.weight == entry.starvation * max(1, sum(s.value * s.weight for s in entry.signals))
             assert all(0 <= signal.value <= 1000 for signal in entry.signals)

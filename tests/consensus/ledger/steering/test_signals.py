@@ -9,6 +9,7 @@ from consensus.ledger.steering.signals import (
     diversity,
     information,
     parts_of_curriculum,
+    raised,
     relation,
     staleness,
     velocity_signal,
@@ -34,21 +35,23 @@ def test_what_a_promotion_is_worth_to_others() -> None:
     assert relation("hex8-2", "square8-2", True) == relation("hex8-2", "square19-4", True) == 400
 
 
-def raised(name: str, *rises: Rise, regression: int = 0) -> int:
-    return curriculum(parts_of_curriculum(name, rises), regression)
+def signal_of(name: str, *rises: Rise, regression: int = 0) -> int:
+    total = sum(part for _, part in parts_of_curriculum(name, rises))
+    assert raised([name], rises) == {name: total}
+    return curriculum(total, regression)
 
 
 def test_curriculum_rises_with_the_score_and_falls_with_age_and_regression() -> None:
     rise = Rise("hex8-2", 1, beyond=100, age=0, is_above_heuristic=True, window_s=100)
     names = ("hex8-2", "hexagonal-2", "hex8-4", "square8-2")
-    assert [raised(name, rise) for name in names] == [400, 320, 240, 160]
+    assert [signal_of(name, rise) for name in names] == [400, 320, 240, 160]
     half = Rise("hex8-2", 2, beyond=100, age=50, is_above_heuristic=True, window_s=100)
-    assert raised("hex8-2", half) == 200
-    assert raised("hex8-2", rise, half) == 600
-    assert raised("hex8-2", rise, regression=250) == 300
-    assert raised("hex8-2", *[rise] * 9) == 1000
-    assert raised("hex8-2", Rise("hex8-2", 1, -50, 0, False, 100)) == 0
-    assert raised("hex8-2") == 0
+    assert signal_of("hex8-2", half) == 200
+    assert signal_of("hex8-2", rise, half) == 600
+    assert signal_of("hex8-2", rise, regression=250) == 300
+    assert signal_of("hex8-2", *[rise] * 9) == 1000
+    assert signal_of("hex8-2", Rise("hex8-2", 1, -50, 0, False, 100)) == 0
+    assert signal_of("hex8-2") == 0
     assert parts_of_curriculum("hex8-3", [rise, half]) == (("hex8-2 no. 1", 240), ("hex8-2 no. 2", 120))
 
 

@@ -3,9 +3,10 @@
 Directories and files are given as text, seeds and digests as bytes. Settings are maps; what they leave out has a
 default (`training.settings`). A model's directory is null for the built-in model `uniform`.
 
-selfplay  config, model, model_digest, seed, games, settings, out; facts (whether they are wanted)
+selfplay  config, model, model_digest, seed, games, settings, out; facts (whether they are wanted), device (of Warp's,
+          where games, searches and the network are: "cuda", "cuda:1", or "cpu", for tests; null: none)
           -> shard (file), games, plies, root, facts (as in `training.facts.ShardFacts`, or null), share (its part of
-             the pool's moves, in thousandths: `training.play_jobs`)
+             the pool's moves, in thousandths: `training.play_jobs`), device ("cpu" also where a GPU cannot be used)
 train     config, parent, shards (files), seed, settings, out; state (file or null), sibling (directory or null);
           weights (null, or of each shard, 1 or more: how often its games are trained on, compared with others');
           announced (null, or of each shard the fields of `training.facts.Announcement`: what is not so is skipped);

@@ -4,7 +4,7 @@ Two jobs are of one kind if their configuration, model and settings are the same
 newest job is the size of the pool. A job's progress tells `room` (1 if another job should come) and `share`: its part
 of the pool's moves since it came, in thousandths, so that its time can be told from that of others. The progress of one
 of the jobs also shows a game that is played (`training.watched`). Random games of the built-in model are played without
-a pool; they are a hundred times as fast, and none is shown.
+a pool, on the host; they are a hundred times as fast, and none is shown.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import config
-from training.evaluations import Evaluations
+from training.device_playing import OnDevice
+from training.evaluations import Evaluations, use_one_thread
 from training.facts import facts_of
+from training.play_devices import network_on
 from training.pool import PoolJob, SelfPlayPool
 from training.progress import Report, never
 from training.replay import Verified, replay_games
@@ -28,6 +30,8 @@ from training.watched import Pace, Seen, show
 
 _FIELDS = "config model model_digest seed games settings out"
 _SIZE = "concurrency"
+HOST = "cpu"
+"""The device of a job that is played on the host."""
 
 
 def play_jobs(first: RunningJob, take: Take) -> None:
@@ -74,7 +78,7 @@ def _play_at_random(job: RunningJob) -> None:
         report=job.report,
         is_enough=lambda: job.is_enough() or job.is_dropped(),
     )
-    job.answer(_answer_of(job, shard, share=1000))
+    job.answer(_answer_of(job, shard, share=1000, device=HOST))
 
 
 class _Shared:
@@ -84,7 +88,9 @@ class _Shared:
         self._config, self._settings = config(request["config"]), _settings_of(request)
         self._kind = _kind_of(request)
         self._jobs: list[tuple[RunningJob, PoolJob]] = []
-        evaluate = Evaluations(self.report).by(request["model"])
+        there = _on_device(request)
+        self._device = HOST if there is None else there.device.name
+        evaluate = Evaluations(self.report).by(request["model"]) if there is None else there
         assert evaluate is not None  # random games need no pool
         self._pool = SelfPlayPool(self._config, evaluate, self._settings)
         self._pace = Pace()
@@ -159,7 +165,7 @@ class _Shared:
         job = next(job for job, other in self._jobs if other is played)
         try:
             shard = shard_of(self._config, job.request["model_digest"], played, self._settings)
-            answer = _answer_of(job, shard, share=played.share)
+            answer = _answer_of(job, shard, share=played.share, device=self._device)
         except Exception as error:
             job.fail(error)
         else:
@@ -171,11 +177,19 @@ class _Shared:
             job.fail(error)
 
 
+def _on_device(request: Request) -> OnDevice | None:
+    """Return the request's network on its device; None if it names none, or one that cannot be used."""
+    if request.get("device") is None:
+        return None
+    use_one_thread()
+    return network_on(request["device"], request["model"])
+
+
 def _kind_of(request: Request) -> tuple[object, ...]:
     settings = request.get("settings")
     given = dict(settings) if isinstance(settings, Mapping) else {}
     given.pop(_SIZE, None)
-    return tuple(request.get(name) for name in ("job", "config", "model", "model_digest")) + tuple(
+    return tuple(request.get(name) for name in ("job", "config", "model", "model_digest", "device")) + tuple(
         sorted(given.items())
     )
 
@@ -184,7 +198,7 @@ def _settings_of(request: Request) -> SelfPlaySettings:
     return read_settings(SelfPlaySettings, request["settings"])
 
 
-def _answer_of(job: RunningJob, shard: Shard, *, share: int) -> dict[str, Any]:
+def _answer_of(job: RunningJob, shard: Shard, *, share: int, device: str) -> dict[str, Any]:
     """Write a job's shard and return what it answers."""
     stored = write_shard(Path(job.request["out"]), shard)
     return {
@@ -194,6 +208,7 @@ def _answer_of(job: RunningJob, shard: Shard, *, share: int) -> dict[str, Any]:
         "root": shard_root(shard),
         "facts": _facts(shard, job.report) if job.request.get("facts") else None,
         "share": share,
+        "device": device,
     }
 
 

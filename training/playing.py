@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class Playing:
     """B games, `games`, and the moves of each so far: `log` int64[B, ply_limit], `lengths` int32[B]."""
 
     def __init__(self, config: Config, count: int) -> None:
+        self.config = config
         self.games = Games.new(config, count)
         self.limit = ply_limit(config)
         self.log: NDArray[np.int64] = np.empty((count, self.limit), np.int64)
@@ -70,6 +72,18 @@ class Playing:
     def moves(self, game: int) -> NDArray[np.int64]:
         """Return the moves of one game so far."""
         return self.log[game, : self.lengths[game]].copy()
+
+    def players(self) -> NDArray[np.integer[Any]]:
+        """Return [B]: who is to move in each game, 1 to P; 0 where it is over."""
+        return self.games.player()
+
+    def positions(self, where: NDArray[np.int64]) -> Games:
+        """Return copies of the games at the places `where`."""
+        return self.games.take(where)
+
+    def move_at(self, game: int, ply: int) -> int:
+        """Return a move of the game at a place, which has been played."""
+        return int(self.log[game, ply])
 
     def finished_games(self, where: NDArray[np.int64], openings: NDArray[np.int32]) -> list[FinishedGame]:
         """Return the games at the places `where`, all finished; `openings` has the random plies of every game."""

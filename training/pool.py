@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from engine.config import Config
 from engine.players import HeuristicPlayer
-from engine.search import Evaluate, SearchResult, gumbel_search
+from engine.search import Evaluate, SearchResult
+from training.device_playing import DevicePlaying, DeviceSearches, OnDevice
 from training.playing import FinishedGame, Playing
+from training.searching import HostSearch
 from training.seeds import seed_words
 from training.settings import SelfPlaySettings
 from training.shard import sparring_seats
@@ -69,12 +71,23 @@ class PoolJob:
 class SelfPlayPool:
     """Games in progress, each with the number of its job, and its number there."""
 
-    def __init__(self, config: Config, evaluate: Evaluate, settings: SelfPlaySettings) -> None:
-        """Make an empty pool, which plays `settings.concurrency` games at once; `places` may change later."""
+    def __init__(self, config: Config, evaluate: Evaluate | OnDevice, settings: SelfPlaySettings) -> None:
+        """Make an empty pool, which plays `settings.concurrency` games at once; `places` may change later.
+
+        With a network on a device, the games and their searches are there, too. The heuristic's moves are chosen on the
+        host.
+        """
         self.places = settings.concurrency
-        self._evaluate, self._settings = evaluate, settings
+        self._settings = settings
         self._heuristic = HeuristicPlayer()
-        self._playing = Playing(config, 0)
+        self._playing: Playing | DevicePlaying
+        self._searches: HostSearch | DeviceSearches
+        if isinstance(evaluate, OnDevice):
+            self._playing = there = DevicePlaying(config, evaluate.device)
+            self._searches = DeviceSearches(there, evaluate.evaluate, settings)
+        else:
+            self._playing = here = Playing(config, 0)
+            self._searches = HostSearch(here, evaluate, settings)
         self._jobs: list[PoolJob] = []  # the oldest first
         self._added = 0
         self._owners = np.zeros(0, np.int64)  # the job of each place
@@ -182,16 +195,17 @@ class SelfPlayPool:
     def _move_watched(self, active: NDArray[np.int64], look: Callable[[PoolJob, Seen], None]) -> None:
         """Play as `_move` does, and look at the move of one game."""
         playing, place = self._playing, self._find_watched(active)
-        row, plies, self._found, self._looking = playing.games.states[place].copy(), playing.lengths[place], None, place
+        row, plies = playing.positions(np.array([place])).states[0], int(playing.lengths[place])
+        self._found, self._looking = None, place
         self._move(active)
         self._looking = None
         owner, number = int(self._owners[place]), self._numbers[place : place + 1]
         seen = Seen(
             number=int(number[0]) + 1,
-            plies=int(plies),
+            plies=plies,
             row=row,
-            move=int(playing.log[place, plies]),
-            apart=int(sparring_seats(number, self._settings.sparring, playing.games.config.players)[0]),
+            move=playing.move_at(place, plies),
+            apart=int(sparring_seats(number, self._settings.sparring, playing.config.players)[0]),
             found=self._found,
         )
         look(next(job for job in self._jobs if job.number == owner), seen)
@@ -206,8 +220,8 @@ class SelfPlayPool:
     def _move(self, active: NDArray[np.int64]) -> None:
         """Play one move in each of these games, none of which is finished."""
         playing = self._playing
-        seats = sparring_seats(self._numbers[active], self._settings.sparring, playing.games.config.players)
-        is_heuristic = playing.games.player()[active] == seats
+        seats = sparring_seats(self._numbers[active], self._settings.sparring, playing.config.players)
+        is_heuristic = playing.players()[active] == seats
         self._play_heuristic(active[is_heuristic])
         self._search(active[~is_heuristic])
         for job in self._jobs:
@@ -216,7 +230,7 @@ class SelfPlayPool:
     def _play_heuristic(self, where: NDArray[np.int64]) -> None:
         if len(where):
             playing = self._playing
-            playing.play(where, self._heuristic.choose(playing.games.take(where), playing.seeds(self._noise, where)))
+            playing.play(where, self._heuristic.choose(playing.positions(where), playing.seeds(self._noise, where)))
 
     def _search(self, where: NDArray[np.int64]) -> None:
         """Search for a move at these places: fully, with the search as a target, or at few of them quickly."""
@@ -228,7 +242,7 @@ class SelfPlayPool:
             self._record(full, found)
             self._playing.play(full, found.actions)
         if len(fast):
-            self._playing.play(fast, self._find(fast, self._settings.fast_simulations).actions)
+            self._playing.play(fast, self._choose(fast, self._settings.fast_simulations))
 
     def _record(self, where: NDArray[np.int64], found: SearchResult) -> None:
         """Give each job the searches of its games."""
@@ -239,17 +253,22 @@ class SelfPlayPool:
                 job.targets.add(self._numbers[own], self._playing.lengths[own], _rows_of(found, rows))
 
     def _find(self, where: NDArray[np.int64], simulations: int) -> SearchResult:
-        found = gumbel_search(
-            self._playing.games.take(where),
-            self._evaluate,
-            simulations=simulations,
-            considered=self._settings.considered,
-            seeds=self._playing.seeds(self._noise, where),
-            noise=self._settings.noise / 1000,
-        )
-        if self._looking is not None and self._looking in where:
+        found = self._searches.find(where, self._seeds(where), simulations)
+        if self._is_looked_at(where):
             self._found = found_at(found, int(np.flatnonzero(where == self._looking)[0]))
         return found
+
+    def _choose(self, where: NDArray[np.int64], simulations: int) -> NDArray[np.int64]:
+        """Return the moves that searches choose, of which nothing is recorded."""
+        if self._is_looked_at(where):
+            return self._find(where, simulations).actions
+        return self._searches.choose(where, self._seeds(where), simulations)
+
+    def _is_looked_at(self, where: NDArray[np.int64]) -> bool:
+        return self._looking is not None and self._looking in where
+
+    def _seeds(self, where: NDArray[np.int64]) -> NDArray[np.uint64]:
+        return self._playing.seeds(self._noise, where)
 
     def _keep(self, mask: NDArray[np.bool_]) -> None:
         if not mask.all():

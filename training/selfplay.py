@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.config import Config
 from engine.search import Evaluate
+from training.device_playing import OnDevice
 from training.playing import FinishedGame, Playing
 from training.pool import PoolJob, SelfPlayPool
 from training.progress import Report, ignore_progress, never
@@ -25,7 +26,7 @@ class NoGameError(Exception):
 
 def play_shard(
     config: Config,
-    evaluate: Evaluate | None,
+    evaluate: Evaluate | OnDevice | None,
     model: bytes,
     seed: bytes,
     games: int,
@@ -40,9 +41,9 @@ def play_shard(
     if the first is not over.
 
     Args:
-        evaluate: the model, or None for the built-in `uniform`, whose games are played at random without
-            search. A search with that model would learn nothing worth its time; random games show the winners'
-            moves and the values of positions a hundred times as fast.
+        evaluate: the model, on a device if the games are to be there, or None for the built-in `uniform`, whose games
+            are played at random without search. A search with that model would learn nothing worth its time; random
+            games show the winners' moves and the values of positions a hundred times as fast.
         model: the model's digest, for the header.
     """
     if evaluate is None:

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import engine
 
-KERNEL_MODULES = ("training.kernels", "training.device_kernels")
+KERNEL_MODULES = ("training.kernels", "training.device_kernels", "training.playing_kernels")
 CPU_MODULES = ("training.inference_kernels", "training.gradient_kernels")
 """Modules whose kernels run on CPUs alone."""
 

@@ -13,7 +13,7 @@ from node.config.swarm_file import MAX_SLOTS
 from node.system.device import CPU, Gpu
 from node.work.backoff import Backoff
 from node.work.context import WorkProgress
-from node.work.equipment import ALONE, Equipment, TrainingRunner, plan_equipment
+from node.work.equipment import ALONE, Equipment, EquippedRunner, plan_equipment
 from node.work.limits import FEW_GAMES
 from node.work.worker import JobRunner, Report, WorkerProcess
 
@@ -78,7 +78,7 @@ class SlotState:
     def __init__(self, slot: WorkerSlot, runner: JobRunner, process: WorkerProcess | None = None) -> None:
         """Make a slot whose jobs `runner` does; if it does them in a process that can be watched, that is `process`."""
         self.slot = slot
-        equipped = TrainingRunner(slot.equipment, runner, lambda: self.is_short_of_memory)
+        equipped = EquippedRunner(slot.equipment, runner, lambda: self.is_short_of_memory)
         self.runner: JobRunner = _SizedRunner(self, equipped)
         self._process = process
         self.memory_bytes: int | None = None  # of its process

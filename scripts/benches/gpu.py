@@ -35,6 +35,8 @@ _COMPARISONS = (
     "tests/engine/backend/test_cuda.py",
     "tests/engine/search/test_device_search.py",
     "tests/training/test_device_evaluate.py",
+    "tests/training/test_device_playing.py",
+    "tests/training/test_torch_gradients.py",
 )
 _SIMULATIONS = 16
 _SIZES = {"cuda": [1024, 4096, 16384, 65536], "cpu": [64]}

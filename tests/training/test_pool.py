@@ -13,6 +13,7 @@ import pytest
 from engine.config import Config, config
 from engine.search import EvalBatch, Evaluate, Evaluation, evaluate_uniformly
 from tests.training.conftest import MODEL, QUICK
+from training.device_playing import OnDevice
 from training.evaluate import NetworkEvaluator
 from training.network import Network
 from training.pool import PoolJob, SelfPlayPool
@@ -41,7 +42,7 @@ def seed_of(number: int) -> bytes:
 
 
 def play_in_pool(
-    game: Config, evaluate: Evaluate, settings: SelfPlaySettings, sizes: Sequence[int], most: int = 3
+    game: Config, evaluate: Evaluate | OnDevice, settings: SelfPlaySettings, sizes: Sequence[int], most: int = 3
 ) -> list[Shard]:
     """Play jobs of these sizes as a worker gets them: another one when there is room, at most `most` at once."""
     pool, waiting, jobs = SelfPlayPool(game, evaluate, settings), list(enumerate(sizes)), []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from structlog.testing import capture_logs
 
 from consensus.ledger.records import transactions as t
@@ -16,7 +17,7 @@ from engine.config import config
 from node.config.swarm_file import MAX_TRAINING_PROCESSES
 from node.system.device import Gpu
 from node.system.imports import python_command
-from node.work.equipment import Equipment, TrainingRunner
+from node.work.equipment import GPU_GAMES, Equipment, EquippedRunner
 from node.work.jobs import perform
 from node.work.slots import SlotState, WorkerSlot, plan_slots
 from node.work.worker import Report, WorkerProcess, WorkError
@@ -50,20 +51,22 @@ def test_a_slot_trains_on_its_own_gpu_and_the_others_of_the_machine() -> None:
         (),
         (),
     ]
-    assert slots[1].equipment.settings() == {
+    assert slots[1].equipment.training_settings() == {
         "processes": 3, "device": "cuda", "precision": "bfloat16", "gpus": "GPU-1,GPU-0,GPU-2",
     }  # fmt: skip
-    assert slots[3].equipment.settings() == {}
-    assert [slot.equipment.settings()["processes"] for slot in plan_slots(gpus, 5, 1 << 40, None, 2)] == [2] * 4
+    assert slots[3].equipment.training_settings() == {}
+    assert [slot.equipment.training_settings()["processes"] for slot in plan_slots(gpus, 5, 1 << 40, None, 2)] == [
+        2
+    ] * 4
     many = [Gpu("NVIDIA H200", f"GPU-{number}") for number in range(20)]
     assert len(plan_slots(many, 20, 1 << 40)[19].equipment.gpus) == MAX_TRAINING_PROCESSES
-    read_settings(TrainSettings, slots[1].equipment.settings())
+    read_settings(TrainSettings, slots[1].equipment.training_settings())
 
 
 async def test_a_gpu_that_torch_cannot_use_is_told() -> None:
     trainer = Trainer()
-    runner = TrainingRunner(Equipment(gpus=("GPU-0",)), trainer, lambda: False)
-    for device, told in (("cuda", []), ("cpu", ["trained on the CPU, though there is a GPU"])):
+    runner = EquippedRunner(Equipment(gpus=("GPU-0",)), trainer, lambda: False)
+    for device, told in (("cuda", []), ("cpu", ["a job was done on the CPU, though there is a GPU"])):
         trainer.done = {"device": device}
         with capture_logs() as logs:
             await runner.perform({"job": "train", "settings": {}}, lambda _told: None)
@@ -71,18 +74,21 @@ async def test_a_gpu_that_torch_cannot_use_is_told() -> None:
 
 
 class Trainer:
-    """A runner that notes by how many processes it was asked to train, and fails with teams as long as it is told."""
+    """A runner that notes what it was asked for, and fails with more than a plain job as long as it is told."""
 
     def __init__(self) -> None:
-        self.asked: list[int] = []
+        self.asked: list[int] = []  # processes, or games at once
         self.breaks = False
+        self.goes_on = trio.Event()
+        self.goes_on.set()
         self.done: Mapping[str, Any] = {}
 
     async def perform(self, job: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
-        await trio.lowlevel.checkpoint()
-        processes = job["settings"].get("processes", 1)
-        self.asked.append(processes)
-        if self.breaks and processes > 1:
+        name = "concurrency" if job["job"] == "selfplay" else "processes"
+        size = job["settings"].get(name, 1)
+        self.asked.append(size)
+        await self.goes_on.wait()
+        if self.breaks and size > 1:
             raise WorkError("RuntimeError: connection closed by peer")
         return self.done
 
@@ -90,35 +96,74 @@ class Trainer:
         await trio.lowlevel.checkpoint()
 
 
-async def test_after_a_failure_a_training_is_plain_and_a_team_that_never_works_is_given_up() -> None:
+@pytest.mark.parametrize(("kind", "size"), [("train", 4), ("selfplay", GPU_GAMES)])
+async def test_after_a_failure_a_job_is_plain_and_what_never_works_is_given_up(kind: str, size: int) -> None:
     trainer, is_short = Trainer(), False
-    runner = TrainingRunner(Equipment(4), trainer, lambda: is_short)
-    job = {"job": "train", "settings": {"steps": 7}}
+    equipment = Equipment(4) if kind == "train" else Equipment(gpus=("GPU-0",))
+    runner = EquippedRunner(equipment, trainer, lambda: is_short)
+    job = {"job": kind, "settings": {"steps": 7}, "model": "/model"}
 
-    async def train() -> None:
+    async def perform_one() -> None:
         try:
             await runner.perform(job, lambda _told: None)
         except WorkError:
-            assert trainer.asked[-1] == 4
+            assert trainer.asked[-1] == size
 
-    await train()
+    await perform_one()
     trainer.breaks = True
-    await train()
+    await perform_one()
     trainer.breaks = False
     for _ in range(2):
-        await train()
-    assert trainer.asked == [4, 4, 1, 4]
+        await perform_one()
+    assert trainer.asked == [size, size, 1, size]
     is_short = True
-    await train()
+    await perform_one()
     is_short = False
     assert trainer.asked.pop() == 1
     trainer.breaks, trainer.asked = True, []
     with capture_logs() as logs:
         for _ in range(8):
-            await train()
-    assert trainer.asked == [4, 1, 4, 1, 4, 1, 1, 1]
+            await perform_one()
+    assert trainer.asked == [size, 1, size, 1, size, 1, 1, 1]
     assert [entry["lasting"] for entry in logs] == ["once", "once", "until the node is restarted"]
     await runner.perform({"job": "match", "settings": {}}, lambda _told: None)
+    assert trainer.asked[-1] == 1
+
+
+async def test_claims_that_overlap_are_played_alike_and_fail_as_one() -> None:
+    """A process plays jobs of one kind together: one that is played elsewhere would wait until the others end."""
+    trainer, is_short = Trainer(), False
+    runner = EquippedRunner(Equipment(gpus=("GPU-0",)), trainer, lambda: is_short)
+    job = {"job": "selfplay", "settings": {}, "model": "/model"}
+    failed = []
+
+    async def play() -> None:
+        try:
+            await runner.perform(job, lambda _told: None)
+        except WorkError:
+            failed.append(job)
+
+    async def play_together() -> None:
+        nonlocal is_short
+        trainer.goes_on = trio.Event()
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(play)
+                await trio.testing.wait_all_tasks_blocked()
+                is_short = True
+            is_short = False
+            trainer.goes_on.set()
+
+    trainer.breaks = True
+    for _ in range(4):
+        await play_together()
+    assert trainer.asked == [GPU_GAMES] * 3 + [1] * 3 + [GPU_GAMES] * 3 + [1] * 3
+    assert len(failed) == 6
+    few = {**job, "settings": {"concurrency": 64}}
+    trainer.breaks = False
+    await runner.perform(few, lambda _told: None)
+    assert trainer.asked[-1] == 64
+    await runner.perform({**job, "model": None}, lambda _told: None)
     assert trainer.asked[-1] == 1
 
 

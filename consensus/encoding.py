@@ -20,6 +20,8 @@ _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _SHORT_BYTES = _BYTES << 5 | 24  # a byte string with one byte of length
 _SHORT_TEXT = _TEXT << 5  # the empty text; heads of texts of 1 to 23 bytes follow
 _UINT_OF_4, _UINT_OF_8 = Struct(">BI").pack, Struct(">BQ").pack
+_SHORT_ARRAY = _ARRAY << 5  # the empty array; heads of arrays of 1 to 23 values follow
+_LEAST = (24, 1 << 8, 1 << 16, 1 << 32)  # integers with 1, 2, 4 and 8 bytes after their heads
 _SHORT = 24  # characters of a text that is worth remembering
 _SHORT_NAMES = 256  # characters of all keys of a map whose order is
 _CUT = 256  # stands for a missing byte
@@ -60,6 +62,14 @@ def encode(value: Value) -> bytes:
     out = bytearray()
     _write(out, (value,), 0)
     return bytes(out)
+
+
+def encode_values(values: Sequence[Value]) -> Encoded:
+    """Return the encoding of an array of these values; raise EncodingError as `encode` does."""
+    out = bytearray()
+    _write_head(out, _ARRAY, len(values))
+    _write(out, values, 1)
+    return Encoded(out)
 
 
 def encode_array(encodings: Sequence[bytes]) -> Encoded:
@@ -106,7 +116,7 @@ def _write(out: bytearray, values: Iterable[Value], depth: int) -> None:
             else:
                 _write_int(out, value)
         elif kind is str:
-            out += _text(value)
+            out += _short_text(value) if len(value) < _SHORT else _encode_text(value)
         elif kind is Encoded:
             out += value
         elif value is None:
@@ -196,11 +206,9 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
     elif number < 1 << 8:
         out += bytes((major << 5 | 24, number))
     elif number < 1 << 16:
-        out.append(major << 5 | 25)
-        out += number.to_bytes(2)
+        out += ((major << 5 | 25) << 16 | number).to_bytes(3)
     elif number < 1 << 32:
-        out.append(major << 5 | 26)
-        out += number.to_bytes(4)
+        out += ((major << 5 | 26) << 32 | number).to_bytes(5)
     else:
         out.append(major << 5 | 27)
         out += number.to_bytes(8)
@@ -216,8 +224,8 @@ _UINT_HEADS, _BYTES_HEADS = (
 def _read(data: bytes, at: int, budget: _Budget) -> tuple[Decoded, int]:
     """Return the value that starts at byte `at`, and the position of the first byte after it.
 
-    The most frequent parts of events come first and without further calls: small integers, byte strings of up to
-    255 bytes, short texts. Everything else takes the general path, which finds every error.
+    The most frequent parts of events and ledgers come first and with few further calls: integers of 0 or more, byte
+    strings of up to 255 bytes, short texts and arrays. Everything else takes the general path, which finds every error.
     """
     head = data[at] if at < len(data) else _CUT
     if head < 24:
@@ -230,6 +238,16 @@ def _read(data: bytes, at: int, budget: _Budget) -> tuple[Decoded, int]:
         end = at + 1 + head - _SHORT_TEXT
         if end <= len(data):
             return _read_text(data, at + 1, end), end
+    elif head < 28:
+        end = at + 1 + (1 << head - 24)
+        number = int.from_bytes(data[at + 1 : end])
+        if number >= _LEAST[head - 24] and end <= len(data):
+            return number, end
+    elif _SHORT_ARRAY <= head < _SHORT_ARRAY + 24 and budget.depth:
+        budget.depth -= 1
+        items, end = _read_array(data, at + 1, head - _SHORT_ARRAY, budget)
+        budget.depth += 1
+        return items, end
     return _read_any(data, at, budget)
 
 

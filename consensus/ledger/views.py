@@ -508,6 +508,10 @@ class Views:
         """Return the shards of a configuration, oldest first."""
         return self._state.shards_of(configuration)
 
+    def safe_shards(self, configuration: str) -> tuple[Shard, ...]:
+        """Return those that enough members have held, and so all that count: no others make it another tuple."""
+        return self._state.safe_shards_of(configuration)
+
     def accepted_counts(self) -> Mapping[str, int]:
         """Return how many transactions took effect, by type."""
         return dict(sorted(self._state.accepted.items()))

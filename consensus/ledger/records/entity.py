@@ -23,11 +23,12 @@ from typing import (
     get_type_hints,
 )
 
-from consensus.encoding import Decoded, Encoded, Value, encode
+from consensus.encoding import Decoded, Encoded, Value, encode_values
 from consensus.settings import Section, SettingsError
 
 T = TypeVar("T")
 LARGEST = 2**63 - 1
+_PLAIN_TYPES = frozenset({bool, int, str, bytes, type(None)})
 _PLAIN = (bool, int, str, bytes)  # a union would be made anew in each call
 
 _Parser: TypeAlias = Callable[[Decoded], Any]
@@ -63,7 +64,7 @@ class Entity:
     @Once
     def encoded(self) -> Encoded:
         """The canonical encoding of all fields in their order. Records within it that have not changed have theirs."""
-        return Encoded(encode([part if type(part) in _PLAIN else _encodable(part) for part in _parts(self)]))
+        return encode_values([part if type(part) in _PLAIN_TYPES else _encodable(part) for part in _parts(self)])
 
     @Once
     def fingerprint(self) -> bytes:
@@ -118,12 +119,12 @@ def to_value(value: object) -> Value:
 
 def _encodable(value: object) -> Value:
     """Return what has the same encoding as `to_value` of it: a record as the bytes that it keeps."""
-    if value is None or isinstance(value, _PLAIN):
-        return value
-    if isinstance(value, Entity | Section):
+    if isinstance(value, (Entity, Section)):  # a union would be made anew in each call
         return value.encoded
     if isinstance(value, tuple):
-        return [_encodable(entry) for entry in value]
+        return [entry if type(entry) in _PLAIN_TYPES else _encodable(entry) for entry in value]
+    if value is None or isinstance(value, _PLAIN):
+        return value
     if isinstance(value, Mapping):
         return {str(key): _encodable(entry) for key, entry in value.items()}
     return to_value(value)

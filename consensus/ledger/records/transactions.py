@@ -49,6 +49,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import ClassVar, Literal
 
 from consensus.encoding import Value, encode
@@ -70,9 +71,15 @@ class Transaction:
     def as_table(self) -> dict[str, Value]:
         """Return the CBOR map that goes into an event."""
         table: dict[str, Value] = {"type": self.TYPE}
-        for item in fields(self):
-            table[item.name] = _plain(getattr(self, item.name))
+        for name in _names(type(self)):  # type: ignore[arg-type]  # a class is hashable
+            table[name] = _plain(getattr(self, name))
         return table
+
+
+@cache
+def _names(kind: type[Transaction]) -> tuple[str, ...]:
+    """Return the names of the fields of a transaction, in their order."""
+    return tuple(item.name for item in fields(kind))
 
 
 def _plain(value: object) -> Value:

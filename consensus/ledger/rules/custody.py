@@ -62,11 +62,9 @@ def rank(digest: bytes, member: MemberId) -> int:
 def present(state: State) -> frozenset[MemberId]:
     """Return the members that can hold something now: they take part, and something of them was ordered lately."""
     oldest = state.clock - state.settings.steering.custody_s * _SECOND_NS
-    return frozenset(
-        member
-        for member, clock in state.last_event_clocks.items()
-        if clock > oldest and member not in state.epoch.leaving and not state.is_silenced(member)
-    )
+    absent = {*state.epoch.leaving, *filter(state.is_silenced, state.convictions)}
+    heard = [member for member, clock in state.last_event_clocks.items() if clock > oldest]
+    return frozenset(heard) - absent
 
 
 def needed(state: State, there: Set[MemberId], author: MemberId) -> int:

@@ -175,6 +175,7 @@ class State:
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
         self._shard_places: dict[bytes, tuple[str, int]] = {}  # of every shard that is kept, in `shards`
         self._shard_tuples: dict[str, tuple[Shard, ...]] = {}  # the same as `shards`, where nothing has changed since
+        self._safe_tuples: dict[str, tuple[Shard, ...]] = {}  # the safe ones of them in the same way
         self.unsafe: set[bytes] = set()  # those of them that may become safe: this follows from `shards`
         self.games_played: dict[MemberId, int] = {}  # self-play games that each member has announced so far
         self.deliveries = Table[str, Deliveries]()  # with `steering.rules`, by configuration
@@ -252,9 +253,20 @@ class State:
             self._shard_tuples[configuration] = tuple(self.shards[configuration])
         return self._shard_tuples[configuration]
 
+    def safe_shards_of(self, configuration: str) -> tuple[Shard, ...]:
+        """Return those that enough members have held, and so all that count, in the same way."""
+        if configuration not in self._safe_tuples:
+            self._safe_tuples[configuration] = tuple([shard for shard in self.shards[configuration] if shard.is_safe])
+        return self._safe_tuples[configuration]
+
+    def _forget_tuples(self, configuration: str, *changed: Shard) -> None:
+        self._shard_tuples.pop(configuration, None)
+        if any(shard.is_safe for shard in changed):
+            self._safe_tuples.pop(configuration, None)
+
     def add_shard(self, shard: Shard) -> None:
         """Append a shard to those of its configuration."""
-        self._shard_tuples.pop(shard.configuration, None)
+        self._forget_tuples(shard.configuration, shard)
         kept = self.shards[shard.configuration]
         self._shard_places[shard.digest] = shard.configuration, len(kept)
         kept.append(shard)
@@ -263,7 +275,7 @@ class State:
     def put_shard(self, shard: Shard) -> None:
         """Put a changed shard in the place of the old one."""
         name, place = self._shard_places[shard.digest]
-        self._shard_tuples.pop(name, None)
+        self._forget_tuples(name, self.shards[name][place], shard)
         self.shards[name][place] = shard
         self._index_unsafe(shard)
 
@@ -272,8 +284,8 @@ class State:
         for shard in self.shards[configuration]:
             del self._shard_places[shard.digest]
             self.unsafe.discard(shard.digest)
+        self._forget_tuples(configuration, *self.shards[configuration])
         self.shards[configuration] = []
-        self._shard_tuples.pop(configuration, None)
         for shard in kept:
             self.add_shard(shard)
 

@@ -105,9 +105,9 @@ class Order:
 
     def _take_due(self, member: MemberId) -> list[Mapping[str, Any]]:
         waiting = self._waiting.get(member)
-        if not waiting:
-            return []
         now_s = self._timeline.now_s
+        if not waiting or waiting[0][0] > now_s:
+            return []
         count = sum(ready_s <= now_s for ready_s, _ in waiting)
         due = [table for _, tables in waiting[:count] for table in tables]
         del waiting[:count]
@@ -154,9 +154,10 @@ class Order:
 
 def _as_decoded(value: Any) -> Any:
     """Return a value as it would be if it had been encoded and decoded: with lists in place of tuples."""
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is dict:
         return {name: _as_decoded(entry) for name, entry in value.items()}
-    return [_as_decoded(entry) for entry in value] if isinstance(value, list | tuple) else value
+    return [_as_decoded(entry) for entry in value] if kind is list or kind is tuple else value
 
 
 class Author:

@@ -33,7 +33,7 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._next = clock() + LOOK_S
+        self._next = clock()  # a short job shows a game, too
 
     @property
     def is_due(self) -> bool:
@@ -99,7 +99,7 @@ def show(config: Config, seen: Seen) -> dict[str, Any]:
         "words": chosen.words,
         "chosen": _ends(chosen, names),
         "chances": [] if seen.found is None else _chances(seen.found),
-        "policy": [] if seen.found is None else _policy(games, seen.found, names),
+        "policy": [] if seen.found is None else _policy(games, seen, seen.found, names),
     }
 
 
@@ -115,8 +115,11 @@ def _chances(found: Found) -> list[float]:
     return [round(chance_of(value, len(found.values)), 3) for value in found.values.tolist()]
 
 
-def _policy(games: Games, found: Found, names: tuple[str, ...]) -> list[dict[str, Any]]:
+def _policy(games: Games, seen: Seen, found: Found, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the moves with the largest shares; the chosen one is among them, which chance may have preferred."""
     best = np.argsort(-found.policy, kind="stable")[:LISTED]
+    if seen.move not in found.moves[best]:
+        best[-1:] = np.flatnonzero(found.moves == seen.move)[:1]
     shown = []
     for move, share in zip(found.moves[best].tolist(), found.policy[best].tolist(), strict=True):
         choice = describe_move(games, move)

@@ -39,8 +39,8 @@ class PlayingMoveInfo(TypedDict):
     chances: list[float]
     """The chance of each player to win, from 0 to 1, as the search found; empty if there was none."""
     policy: list[ConsideredInfo]
-    """The moves with the largest shares of the search's policy, the largest first, at most 6; empty if there was none.
-    Searches of matches are not told."""
+    """The moves with the largest shares of the search's policy, the largest first, and the chosen one, at most 6 in
+    all; empty if there was no search. Searches of matches are not told."""
 
 
 class PlayingInfo(TypedDict):

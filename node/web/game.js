@@ -129,7 +129,8 @@ const moveWords = (made) => `player ${made.player}: ${made.words}`;
 
 function about() {
   if (game.block !== null) return `Block ${game.block + 1} of this file.`;
-  return game.opening ? `The first ${game.opening} moves were drawn at random.` : "";
+  if (!game.opening) return "";
+  return game.opening === 1 ? "The first move was drawn at random." : `The first ${game.opening} moves were drawn at random.`;
 }
 
 function renderThought(thought, position) {

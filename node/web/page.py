@@ -180,6 +180,8 @@ def render_play(source: StatusSource, token: str) -> str:
     """Return the page `/play` as HTML, with the token by which it acts."""
     status = source.status()
     return _template("play.html").render(
+        path="/play",
+        up="",
         node=status["node"]["name"],
         swarm=status["swarm"]["name"],
         token=token,

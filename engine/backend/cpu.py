@@ -29,7 +29,7 @@ _NO_DRIVER = b"Could not find or load the NVIDIA CUDA driver"
 BLOCK = 32
 """Threads of a CUDA block: one warp, so that few games spread over many multiprocessors (docs/gpu.md)."""
 _MOST_REGISTERS = 128
-"""Registers of a CUDA thread: with 128, 16 warps fit a multiprocessor; uncapped (182), 8 fit. It costs 80 bytes of
+"""Registers of a CUDA thread: with 128, 16 warps fit a multiprocessor; uncapped (212), 8 fit. It costs 120 bytes of
 stack."""
 # Unrolling and vectorising made nothing faster here, and compilation slower. Grid-stride loops cost CUDA kernels
 # up to a fifth more registers and compilation a third more time; they serve launches of more than 2^31 threads.

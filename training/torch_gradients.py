@@ -49,7 +49,7 @@ class TorchGradients(FlatGradients):
             return np.zeros(len(fields(Weights)))
         means = examples.means() if means is None else means
         self._take_weights()
-        with torch.autocast(self._device, torch.bfloat16, enabled=self._is_half):
+        with torch.autocast(torch.device(self._device).type, torch.bfloat16, enabled=self._is_half):
             batch = on_device(batch_of(examples), self._device)
             heads = self._moved(batch.planes, batch.scalars, self._geometry, auxiliary=True)
         width = int(np.diff(examples.offsets).max())

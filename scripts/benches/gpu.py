@@ -1,7 +1,8 @@
-"""Compare a GPU's games and searches with the CPU's, then measure random play and search there.
+"""Compare a GPU's games, searches and gradients with the CPU's, then measure random play, search and work there.
 
 First the tests that compare run; if one fails, nothing is measured. Random play is measured at several batch sizes, and
-on one core and all cores of the same machine; search at one, beside the bare network.
+on one core and all cores of the same machine; search at one, beside the bare network; self-play as a slot of a node
+plays it, with as many games; and the gradients of a training, beside those of one core.
 
 Figures are per second of wall time, the best of several runs. Compilation does not count.
 """
@@ -28,6 +29,7 @@ from engine.config import CONFIGS, Config, config
 from engine.device_games import DeviceGames
 from engine.games import Games
 from engine.search.device_search import DeviceSearch
+from scripts.benches._gpu_work import measure_gradients, measure_play
 from training.device_evaluate import TorchEvaluator
 from training.network import Network
 
@@ -189,6 +191,16 @@ def show_search(results: list[dict[str, Any]]) -> None:
         print(f"{rates[0]}, {row['share']:.0%} of the bare network's {rates[1]}")
 
 
+def show_work(played: list[dict[str, Any]], trained: list[dict[str, Any]]) -> None:
+    for row in played:
+        rates = f"{row['moves_per_s']:,} moves/s, {row['simulations_per_s']:,} simulations/s"
+        print(f"{row['config']}, self-play with {row['architecture']} in {row['games']:,} games: {rates}")
+    for row in trained:
+        by_torch, by_kernels = f"{row['positions_per_s']:,}", f"{row['kernel_positions_per_s']:,}"
+        print(f"{row['config']}, gradients of {row['architecture']} in {row['precision']}: {by_torch} positions/s,")
+        print(f"{row['ratio']:.2f} times our kernels' {by_kernels} on one core")
+
+
 def show(results: list[dict[str, Any]]) -> None:
     first = results[0]
     table = Table("configuration", "games", "whole games", "single steps", "one core", "all cores", "ratio to all")
@@ -219,9 +231,13 @@ def main(argv: list[str]) -> int:
     searches = [
         measure_search(config(name), arguments.architecture, _SEARCHED[kind], device, arguments.runs) for name in names
     ]
+    made = [config(name) for name in names]
+    played = [measure_play(each, arguments.architecture, _SEARCHED[kind], device) for each in made]
+    trained = [measure_gradients(each, arguments.architecture, device, arguments.runs) for each in made]
     if arguments.json:
-        print(json.dumps({"results": results, "searches": searches}))
+        print(json.dumps({"results": results, "searches": searches, "played": played, "trained": trained}))
     else:
         show(results)
         show_search(searches)
+        show_work(played, trained)
     return 0

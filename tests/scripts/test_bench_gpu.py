@@ -18,6 +18,10 @@ def test_the_bench_gives_one_object_with_every_figure(kernels: None, capsys: pyt
     results, (search,) = found["results"], found["searches"]
     assert search["share"] == pytest.approx(search["simulations_per_s"] / search["bare_evaluations_per_s"], abs=0.001)
     assert search["simulations_per_s"] > 0
+    (played,), (trained,) = found["played"], found["trained"]
+    assert played["simulations_per_s"] == pytest.approx(16 * played["moves_per_s"], rel=0.1)
+    assert played["moves_per_s"] > 0
+    assert trained["ratio"] == pytest.approx(trained["positions_per_s"] / trained["kernel_positions_per_s"], abs=0.01)
     assert [(row["config"], row["games"]) for row in results] == [("hex8-2", 2), ("hex8-2", 5)]
     for row in results:
         assert row["steps_per_s_single_steps"] > 0
@@ -30,6 +34,8 @@ def test_the_bench_prints_a_table(kernels: None, capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr().out
     assert "steps/s on CPU" in printed
     assert "of the bare network's" in printed
+    assert "self-play with c4b1 in 64 games" in printed
+    assert "times our kernels'" in printed
 
 
 def test_nothing_is_measured_where_a_device_finds_something_else(

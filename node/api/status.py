@@ -244,6 +244,10 @@ class SlotInfo(TypedDict):
     """Jobs that failed in it since this node started; the log says why."""
     memory_bytes: int | None
     """Memory that its process holds; null if there is none now."""
+    memory_tier: int
+    """How much of its share of the memory that is: 0 for up to 60%, to 4. See docs/operations.md."""
+    scarce: str
+    """What follows from that, in words; empty if nothing does."""
 
 
 class CanonicalInfo(TypedDict):

@@ -105,6 +105,9 @@ def _work_facts(status: Status) -> Iterator[tuple[str, str]]:
         yield "work", f"nothing: {status['rest']}" if status["rest"] else "nothing right now"
     for text in status["node"]["scarce"]:
         yield "scarce", text
+    for slot in status["slots"]:
+        if slot["scarce"]:
+            yield "scarce", f"slot {slot['number']}: {slot['scarce']}"
     shards = plural(counts["shards"], "shard")
     yield "games", f"{count(counts['games'])} in {shards}, {count(counts['plies'])} plies"
     if (custody := status["custody"])["unsafe_games"]:

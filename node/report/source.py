@@ -480,6 +480,8 @@ def _slot(state: SlotState) -> SlotInfo:
         "work": work,
         "failures": state.failures,
         "memory_bytes": state.memory_bytes,
+        "memory_tier": state.memory_tier,
+        "scarce": state.scarce,
     }
 
 

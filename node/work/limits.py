@@ -23,11 +23,20 @@ FEW_GAMES = 64
 
 MEMORY_WORDS = (
     "",
-    "jobs play fewer games at once",
+    f"new jobs play at most {FEW_GAMES} games at once",
     "nothing new is claimed",
     "the youngest job is ended",
     "the node is drained",
 )
+SLOT_WORDS = (
+    "",
+    MEMORY_WORDS[1],
+    "the next claim begins with a new process",
+    "the process is ended if memory gets scarce on the machine",
+    "the process is ended if memory gets scarce on the machine",
+)
+"""What follows for a slot whose process holds more than these parts of its share."""
+
 DISK_WORDS = "", "what is not needed is deleted", "nothing new is claimed"
 
 
@@ -73,8 +82,8 @@ class WorkLimits:
         found = []
         if self.memory_tier and self.memory is not None:
             used = f"{self.memory.share:.0%} of {self.memory.limit_bytes / GIGABYTE:.1f} GiB of memory are used"
-            found.append(f"{used}: {MEMORY_WORDS[self.memory_tier]}")
+            found.append(f"{used}, tier {self.memory_tier} of {len(MEMORY_TIERS)}: {MEMORY_WORDS[self.memory_tier]}")
         if self.disk_tier and self.disk is not None:
             free = f"{self.disk.free_bytes / GIGABYTE:.2f} of {self.disk.total_bytes / GIGABYTE:.2f} GiB of disk"
-            found.append(f"{free} are free: {DISK_WORDS[self.disk_tier]}")
+            found.append(f"{free} are free, tier {self.disk_tier} of {len(DISK_TIERS)}: {DISK_WORDS[self.disk_tier]}")
         return found

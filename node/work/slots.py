@@ -14,7 +14,7 @@ from node.system.device import CPU, Gpu
 from node.work.backoff import Backoff
 from node.work.context import WorkProgress
 from node.work.equipment import ALONE, Equipment, EquippedRunner, plan_equipment
-from node.work.limits import FEW_GAMES
+from node.work.limits import FEW_GAMES, SLOT_WORDS
 from node.work.worker import JobRunner, Report, WorkerProcess
 
 CORES_OF_SLOT = 2
@@ -112,6 +112,15 @@ class SlotState:
     def wants_new_process(self) -> bool:
         """Whether its process holds so much memory that the next claim should begin with another."""
         return self.memory_tier >= 2
+
+    @property
+    def scarce(self) -> str:
+        """What follows from how much memory its process holds, in words; empty if nothing does."""
+        if not self.memory_tier or self.memory_bytes is None:
+            return ""
+        return (
+            f"its process holds {self.memory_bytes >> 20} MiB, tier {self.memory_tier}: {SLOT_WORDS[self.memory_tier]}"
+        )
 
     async def end_process(self, reason: str) -> None:
         """End its process; a job that runs there fails, and says why."""

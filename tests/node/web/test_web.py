@@ -147,7 +147,9 @@ def test_page_shows_the_same(source: FakeSource) -> None:
     text = " ".join(" ".join(page.words).split())
     for shown in (
         "anvil", "workshop", "ready", "1,187", "decided 0.4 s ago", "9,498", "8,123", "551,204 plies",
-        "412 of 500", "in slot 1 on NVIDIA <H200>", "of 3 candidates", "silent", "5 min ago",
+        "Scarce here: 64% of 8.0 GiB of memory are used, tier 1 of 4: new jobs play at most 64 games at once.",
+        "412 of 500", "in slot 1 on NVIDIA <H200>; its process holds 381 MiB, tier 2: the next claim begins with a new",
+        "of 3 candidates", "silent", "5 min ago",
         "the test says it is not stronger",
         "uniform, built in", "2026-11-20 13:48:09", "4 of 4 of the weight", "2 × claim not live",
         "cedar leaves", "1 for, 0 against 3 needed anvil: yes", "not enough ballots in time", "weight 4, epoch 2",

@@ -53,8 +53,8 @@ def test_it_is_told_in_words() -> None:
     limits.memory, limits.memory_tier = MemoryReading(3 * GIGABYTE, 4 * GIGABYTE), 2
     limits.disk, limits.disk_tier = DiskReading(GIGABYTE, 100 * GIGABYTE), 1
     assert limits.reasons == [
-        "75% of 4.0 GiB of memory are used: nothing new is claimed",
-        "1.00 of 100.00 GiB of disk are free: what is not needed is deleted",
+        "75% of 4.0 GiB of memory are used, tier 2 of 4: nothing new is claimed",
+        "1.00 of 100.00 GiB of disk are free, tier 1 of 2: what is not needed is deleted",
     ]
     assert not limits.may_claim
 
@@ -174,6 +174,7 @@ async def test_a_process_that_holds_more_than_its_share_is_ended_only_where_memo
         await trio.sleep(60)
         assert node.busy == [1]
         assert node.slots[0].memory_tier == 3
+        assert "tier 3: the process is ended if memory gets scarce on the machine" in node.slots[0].scarce
         assert node.children[0].ended == []
         node.used = 0.61
         await trio.sleep(3)

@@ -508,9 +508,12 @@ class Views:
         """Return the shards of a configuration, oldest first."""
         return self._state.shards_of(configuration)
 
-    def safe_shards(self, configuration: str) -> tuple[Shard, ...]:
-        """Return those that enough members have held, and so all that count: no others make it another tuple."""
-        return self._state.safe_shards_of(configuration)
+    def safe_mark(self, configuration: str) -> object:
+        """Return what is the same object while no shard has changed that enough members have held, so that may count.
+
+        It is a basis to `recall` what follows from the shards that count.
+        """
+        return self._state.safe_mark(configuration)
 
     def accepted_counts(self) -> Mapping[str, int]:
         """Return how many transactions took effect, by type."""

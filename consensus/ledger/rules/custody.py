@@ -77,9 +77,15 @@ def asked(state: State, there: Set[MemberId], shard: Shard) -> tuple[MemberId, .
     number = state.settings.steering.custodians
     if number == 0 or shard.standing in ("struck", "lost"):
         return ()
-    others = (member for member in _order(state, shard.digest) if member in there and member != shard.author)
     times = (state.clock - shard.clock) // (state.settings.steering.custody_s * _SECOND_NS)
-    return tuple(islice(others, number + min(times, _MORE)))
+
+    def first(key: tuple[bytes, MemberId, int]) -> tuple[MemberId, ...]:
+        digest, author, count = key
+        others = (member for member in _order(state, digest) if member in there and member != author)
+        return tuple(islice(others, count))
+
+    basis = there, state.roster.digest, state.profiles.recall(_hidden)
+    return state.custodians.recall(basis, (shard.digest, shard.author, number + min(times, _MORE)), first)
 
 
 def apply_held(state: State, place: Place, author: MemberId, transaction: Held) -> None:

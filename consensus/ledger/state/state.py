@@ -175,7 +175,7 @@ class State:
         self.shards: dict[str, list[Shard]] = {name: [] for name in self.configurations}
         self._shard_places: dict[bytes, tuple[str, int]] = {}  # of every shard that is kept, in `shards`
         self._shard_tuples: dict[str, tuple[Shard, ...]] = {}  # the same as `shards`, where nothing has changed since
-        self._safe_tuples: dict[str, tuple[Shard, ...]] = {}  # the safe ones of them in the same way
+        self._safe_marks: dict[str, object] = {}  # by configuration: another one after each change of a safe shard
         self.unsafe: set[bytes] = set()  # those of them that may become safe: this follows from `shards`
         self.games_played: dict[MemberId, int] = {}  # self-play games that each member has announced so far
         self.deliveries = Table[str, Deliveries]()  # with `steering.rules`, by configuration
@@ -201,6 +201,7 @@ class State:
         self.fault_chain = RunningHash()
         self.effects: list[Effect] = []
         self.custody_orders = Memo[bytes, tuple[MemberId, ...]]()  # by blob; see `rules.custody`
+        self.custodians = Memo[tuple[bytes, MemberId, int], tuple[MemberId, ...]]()  # by blob, author and number
         self._used_rows, self._clock_rows, self._time_rows = (EncodedRows() for _ in range(3))
 
     @property
@@ -253,20 +254,21 @@ class State:
             self._shard_tuples[configuration] = tuple(self.shards[configuration])
         return self._shard_tuples[configuration]
 
-    def safe_shards_of(self, configuration: str) -> tuple[Shard, ...]:
-        """Return those that enough members have held, and so all that count, in the same way."""
-        if configuration not in self._safe_tuples:
-            self._safe_tuples[configuration] = tuple([shard for shard in self.shards[configuration] if shard.is_safe])
-        return self._safe_tuples[configuration]
+    def safe_mark(self, configuration: str) -> object:
+        """Return what is the same object while no shard has changed that enough members have held, so that may count.
 
-    def _forget_tuples(self, configuration: str, *changed: Shard) -> None:
+        Whatever follows from the shards that count need not be computed again for those that do not yet.
+        """
+        return self._safe_marks.setdefault(configuration, object())
+
+    def _forget_tuple(self, configuration: str, *changed: Shard) -> None:
         self._shard_tuples.pop(configuration, None)
         if any(shard.is_safe for shard in changed):
-            self._safe_tuples.pop(configuration, None)
+            self._safe_marks.pop(configuration, None)
 
     def add_shard(self, shard: Shard) -> None:
         """Append a shard to those of its configuration."""
-        self._forget_tuples(shard.configuration, shard)
+        self._forget_tuple(shard.configuration, shard)
         kept = self.shards[shard.configuration]
         self._shard_places[shard.digest] = shard.configuration, len(kept)
         kept.append(shard)
@@ -275,7 +277,7 @@ class State:
     def put_shard(self, shard: Shard) -> None:
         """Put a changed shard in the place of the old one."""
         name, place = self._shard_places[shard.digest]
-        self._forget_tuples(name, self.shards[name][place], shard)
+        self._forget_tuple(name, self.shards[name][place], shard)
         self.shards[name][place] = shard
         self._index_unsafe(shard)
 
@@ -284,7 +286,7 @@ class State:
         for shard in self.shards[configuration]:
             del self._shard_places[shard.digest]
             self.unsafe.discard(shard.digest)
-        self._forget_tuples(configuration, *self.shards[configuration])
+        self._forget_tuple(configuration, *self.shards[configuration])
         self.shards[configuration] = []
         for shard in kept:
             self.add_shard(shard)

@@ -7,7 +7,7 @@ same way; nothing in the ledger waits for that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from consensus.keys import MemberId
@@ -65,7 +65,7 @@ def _lacks(ledger: Views, shards: tuple[Shard, ...]) -> Iterator[Lack]:
 def _thinly_held(ledger: Views, configuration: str) -> tuple[Shard, ...]:
     """Return the counted shards that trainings may need and fewer than `custodians` members hold: a few of many."""
     settings = ledger.settings, ledger.settings_on(configuration)
-    basis = (ledger.safe_shards(configuration), ledger.present_members(), *settings)
+    basis = (ledger.safe_mark(configuration), ledger.present_members(), *settings)
     return ledger.recall(_find_thinly_held, configuration, basis)
 
 
@@ -73,24 +73,21 @@ def _find_thinly_held(ledger: Views, configuration: str) -> tuple[Shard, ...]:
     there, enough = ledger.present_members(), ledger.settings.steering.custodians
     return tuple(
         shard
-        for shard in _kept(ledger, configuration, ledger.safe_shards(configuration))
+        for shard in kept_shards(ledger, configuration)
         if shard.standing == "counted"
+        and shard.is_safe
         and (len(shard.holders) < enough or len(there.intersection(shard.holders)) < enough)
     )
 
 
 def kept_shards(ledger: Views, configuration: str) -> Iterator[Shard]:
-    """Return the shards that trainings of a configuration may need, and those that may come to count, newest first.
+    """Yield the shards that trainings of a configuration may need, and those that may come to count, newest first.
 
     Only those that count fill the windows: what somebody announces and gives to nobody makes nobody forget others.
     """
-    return _kept(ledger, configuration, ledger.shards(configuration))
-
-
-def _kept(ledger: Views, configuration: str, shards: Sequence[Shard]) -> Iterator[Shard]:
     window = max(ledger.settings.training.window, ledger.settings_on(configuration).training.window)
     games = 0
-    for shard in reversed(shards):
+    for shard in reversed(ledger.shards(configuration)):
         if games >= _WINDOWS * window:
             break
         if shard.standing not in ("struck", "lost"):

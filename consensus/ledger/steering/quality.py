@@ -71,7 +71,7 @@ def _age_s(ledger: Views, configuration: str) -> int:
 
 def fresh_quality(ledger: Views, configuration: str) -> Quality:
     """Return the quality as if the newest games had just come; it is computed again when other games come."""
-    basis = ledger.safe_shards(configuration), ledger.settings_on(configuration)
+    basis = ledger.safe_mark(configuration), ledger.settings_on(configuration)
     return ledger.recall(_fresh_quality, configuration, basis)
 
 
@@ -94,7 +94,7 @@ def newest_shards(ledger: Views, configuration: str, games: int) -> list[Shard]:
     """Return the newest counted shards with facts, newest first, up to the one with which they have so many games."""
     chosen: list[Shard] = []
     found = 0
-    for shard in reversed(ledger.safe_shards(configuration)):
+    for shard in reversed(ledger.shards(configuration)):
         if found >= games:
             break
         if shard.standing == "counted" and shard.facts is not None:

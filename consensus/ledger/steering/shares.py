@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
 
-from consensus.ledger.records.entities import Configuration
+from consensus.ledger.records.entities import Configuration, Promotion
 from consensus.ledger.steering import signals
 from consensus.ledger.steering.amounts import expected_games, mean_plies
 from consensus.ledger.steering.quality import Quality, adjusted_now, fresh_quality
 from consensus.ledger.steering.regression import regression
-from consensus.ledger.steering.signals import FULL, SECOND, Ages, Rise, Signal
+from consensus.ledger.steering.signals import FULL, SECOND, Ages, Origin, Rise, Signal
 from consensus.ledger.steering.velocity import is_above_heuristic, rating_error, velocity
 from consensus.ledger.views import Views
 from consensus.settings import SteeringSettings
@@ -75,7 +75,6 @@ class _Sums:
     facts: Mapping[str, _Facts]
     oldest: Ages
     fastest: int
-    rises: tuple[Rise, ...]
     values: Mapping[str, tuple[int, ...]]  # of the signals, in the order of `_SIGNALS`
     costs: Mapping[str, int]
     median: int
@@ -99,11 +98,12 @@ def deficits(ledger: Views) -> dict[str, int]:
 def table(ledger: Views) -> tuple[ConfigurationShare, ...]:
     """Return the shares of all configurations, by name, with all that they follow from."""
     sums, settings = ledger.remember(_sums), ledger.settings.steering
+    rises = _rises(ledger, settings.window_s)
     bounds = bounds_for(len(sums.weights), settings)
     return tuple(
         ConfigurationShare(
             configuration=name,
-            signals=_explained(name, sums, settings),
+            signals=_explained(name, sums, rises, settings),
             delivered_ever=sums.costs[name],
             median_ever=sums.median,
             starvation=sums.factors[name],
@@ -128,8 +128,7 @@ def _sums(ledger: Views) -> _Sums:
     facts = {entry.name: _facts(ledger, entry) for entry in ledger.configurations()}
     oldest = Ages(max(fact.ages.games for fact in facts.values()), max(fact.ages.model for fact in facts.values()))
     fastest = max(abs(fact.speed) for fact in facts.values())
-    rises = _rises(ledger, settings.window_s)
-    raised = signals.raised(names, rises)
+    raised = signals.raised(names, _worths(ledger, settings.window_s))
     values = {name: _values(fact, oldest, fastest, raised[name]) for name, fact in facts.items()}
     own_weights = [getattr(settings, signal) for signal in _SIGNALS]
     weights = {name: factors[name] * max(1, sum(map(mul, values[name], own_weights))) for name in names}
@@ -140,7 +139,6 @@ def _sums(ledger: Views) -> _Sums:
         facts=facts,
         oldest=oldest,
         fastest=fastest,
-        rises=rises,
         values=values,
         costs=costs,
         median=median,
@@ -253,7 +251,7 @@ def _values(facts: _Facts, oldest: Ages, fastest: int, raised: int) -> tuple[int
     )
 
 
-def _explained(name: str, sums: _Sums, settings: SteeringSettings) -> tuple[Signal, ...]:
+def _explained(name: str, sums: _Sums, rises: Sequence[Rise], settings: SteeringSettings) -> tuple[Signal, ...]:
     """Return the signals of a configuration with their inputs."""
     facts = sums.facts[name]
     ages, quality, games = facts.ages, facts.quality, facts.quality.facts
@@ -265,7 +263,7 @@ def _explained(name: str, sums: _Sums, settings: SteeringSettings) -> tuple[Sign
             ("oldest_model_age_s", sums.oldest.model),
         ),
         "velocity": (("velocity", facts.speed), ("fastest", sums.fastest)),
-        "curriculum": (*signals.parts_of_curriculum(name, sums.rises), ("regression", facts.lost)),
+        "curriculum": (*signals.parts_of_curriculum(name, rises), ("regression", facts.lost)),
         "quality": (
             ("quality", quality.quality),
             ("confidence", quality.confidence),
@@ -288,21 +286,40 @@ def _ages(ledger: Views, configuration: Configuration) -> Ages:
     return Ages(games // SECOND, (ledger.clock - since) // SECOND)
 
 
-def _rises(ledger: Views, window_s: int) -> tuple[Rise, ...]:
-    """Return the promotions of the window that are worth something, oldest first."""
-    above = {entry.name: is_above_heuristic(ledger, entry.name) for entry in ledger.configurations()}
+def _worths(ledger: Views, window_s: int) -> dict[Origin, list[int]]:
+    """Return what the promotions of the window are worth, by their configurations."""
+    worths: dict[Origin, list[int]] = {}
     clock = ledger.clock
-    since = clock - window_s * SECOND
-    rises = [
+    above: dict[str, bool] = {}
+    for promotion in _promotions(ledger, window_s):
+        name = promotion.configuration
+        if name not in above:
+            above[name] = is_above_heuristic(ledger, name)
+        worth = signals.worth(_beyond(promotion), (clock - promotion.place.clock) // SECOND, window_s)
+        worths.setdefault((name, above[name]), []).append(worth)
+    return worths
+
+
+def _rises(ledger: Views, window_s: int) -> tuple[Rise, ...]:
+    """Return the promotions of the window as people read them, oldest first."""
+    return tuple(
         Rise(
             promotion.configuration,
             promotion.number,
-            FULL * promotion.score // max(1, promotion.blocks * promotion.most) - FULL // 2,
-            (clock - promotion.place.clock) // SECOND,
-            above[promotion.configuration],
+            _beyond(promotion),
+            (ledger.clock - promotion.place.clock) // SECOND,
+            is_above_heuristic(ledger, promotion.configuration),
             window_s,
         )
-        for promotion in ledger.promotions()
-        if promotion.place.clock > since
-    ]
-    return tuple([rise for rise in rises if rise.worth])
+        for promotion in _promotions(ledger, window_s)
+    )
+
+
+def _promotions(ledger: Views, window_s: int) -> list[Promotion]:
+    since = ledger.clock - window_s * SECOND
+    return [promotion for promotion in ledger.promotions() if promotion.place.clock > since]
+
+
+def _beyond(promotion: Promotion) -> int:
+    """Return the part of the points above one half, in thousandths."""
+    return FULL * promotion.score // max(1, promotion.blocks * promotion.most) - FULL // 2

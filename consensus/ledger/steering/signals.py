@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
-from consensus.ledger.records.entity import Once
 from consensus.ledger.rules.relations import relation_between
 
 FULL = 1000
@@ -51,10 +51,10 @@ class Rise:
     is_above_heuristic: bool
     window_s: int
 
-    @Once
+    @property
     def worth(self) -> int:
         """What it adds to the curriculum of its own configuration: four times the score, less with age."""
-        return min(FULL, max(0, 4 * self.beyond)) * max(0, self.window_s - self.age) // max(1, self.window_s)
+        return worth(self.beyond, self.age, self.window_s)
 
     @property
     def name(self) -> str:
@@ -65,6 +65,15 @@ class Rise:
 @lru_cache(maxsize=4096)
 def _name(configuration: str, number: int) -> str:
     return f"{configuration} no. {number}"
+
+
+Origin: TypeAlias = tuple[str, bool]
+"""The configuration of promotions, and whether its canonical model is above the heuristic."""
+
+
+def worth(beyond: int, age: int, window_s: int) -> int:
+    """Return what a promotion adds to the curriculum of its own configuration: four times the score, less with age."""
+    return min(FULL, max(0, 4 * beyond)) * max(0, window_s - age) // max(1, window_s)
 
 
 def staleness(own: Ages, oldest: Ages) -> int:
@@ -96,25 +105,22 @@ def curriculum(raised: int, regression: int) -> int:
     return min(FULL, raised) * (FULL - min(FULL, regression)) // FULL
 
 
-def raised(configurations: Iterable[str], rises: Iterable[Rise]) -> dict[str, int]:
-    """Return the sum of `parts_of_curriculum` of each configuration.
+def raised(configurations: Iterable[str], worths: Mapping[Origin, Sequence[int]]) -> dict[str, int]:
+    """Return the sum of `parts_of_curriculum` of each configuration, from what promotions are worth.
 
-    Promotions of one configuration are of the same part to another one, and many others are so related to it, too: the
-    sum of a part of them is computed once.
+    A configuration is related to many others in the same way: the sum of a part of its promotions is computed once.
     """
-    worths: dict[tuple[str, bool], list[int]] = {}
-    for rise in rises:
-        worths.setdefault((rise.configuration, rise.is_above_heuristic), []).append(rise.worth)
-    sums: dict[tuple[str, bool, int], int] = {}
-
-    def part_of(promoted: str, is_above: bool, other: str) -> int:
-        part = relation(promoted, other, is_above)
-        key = promoted, is_above, part
-        if key not in sums:
-            sums[key] = sum([worth * part // FULL for worth in worths[promoted, is_above]])
-        return sums[key]
-
-    return {name: sum([part_of(promoted, above, name) for promoted, above in worths]) for name in configurations}
+    sums: dict[tuple[Origin, int], int] = {}
+    found: dict[str, int] = {}
+    for name in configurations:
+        total = 0
+        for origin, own in worths.items():
+            part = relation(origin[0], name, origin[1])
+            if (origin, part) not in sums:
+                sums[origin, part] = sum([each * part // FULL for each in own])
+            total += sums[origin, part]
+        found[name] = total
+    return found
 
 
 def parts_of_curriculum(configuration: str, rises: Iterable[Rise]) -> tuple[tuple[str, int], ...]:

@@ -62,7 +62,7 @@ def _training_due(ledger: Views, name: str) -> TrainingDue:
         quality=quality,
         needed=needed,
         floor=needed * steering.early_floor // FULL,
-        is_certain=ledger.recall(_is_certain, name, (ledger.safe_shards(name), configuration, settings)),
+        is_certain=ledger.recall(_is_certain, name, (ledger.safe_mark(name), configuration, settings)),
         rest_s=_rest_s(ledger, name, steering.cooldown_s),
     )
 

@@ -80,7 +80,7 @@ def test_curriculum() -> None:
         rise = Rise("hex8-2", 1, beyond=100, age=age, is_above_heuristic=True, window_s=100)
         found = [curriculum(sum(part for _, part in parts_of_curriculum(name, [rise])), 0) for name in names]
         assert [value * part for value in found] == [400, 320, 240, 160]
-        assert list(raised(names, [rise]).values()) == found
+        assert list(raised(names, {("hex8-2", True): [rise.worth]}).values()) == found
 
     assert (
         "`square8-3` was promoted nine times, `hex8-2` five times, `hex8-4` four times, and `hexagonal-3` once" in PAGE

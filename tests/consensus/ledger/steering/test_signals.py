@@ -37,7 +37,10 @@ def test_what_a_promotion_is_worth_to_others() -> None:
 
 def signal_of(name: str, *rises: Rise, regression: int = 0) -> int:
     total = sum(part for _, part in parts_of_curriculum(name, rises))
-    assert raised([name], rises) == {name: total}
+    worths = {(rise.configuration, rise.is_above_heuristic): [0] for rise in rises}
+    for rise in rises:
+        worths[rise.configuration, rise.is_above_heuristic].append(rise.worth)
+    assert raised([name], worths) == {name: total}
     return curriculum(total, regression)
 
 

@@ -1,11 +1,12 @@
 """Fields that were added to records when swarms were in use leave what those swarms digested as it was."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 
-from consensus.ledger.records.entity import Entity, ShapeError, parse_value, to_value
+from consensus.ledger.records.entity import Entity, ShapeError, parse_value, replace, to_value
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,16 @@ def test_a_record_has_one_form(record: Now, value: list[object]) -> None:
 def test_any_other_form_is_refused(value: list[object]) -> None:
     with pytest.raises(ShapeError):
         parse_value(Now, value, "record")  # type: ignore[arg-type]
+
+
+def test_a_changed_record_is_what_dataclasses_would_make_of_it_and_keeps_nothing_that_was_computed() -> None:
+    old = Now("a", 1)
+    seen = old.fingerprint, old.encoded
+    new = replace(old, budget=3, name="b")
+    assert new == dataclasses.replace(old, budget=3, name="b") == Now("b", 1, budget=3)
+    assert new.fingerprint == Now("b", 1, budget=3).fingerprint != seen[0]
+    assert (old, old.fingerprint, old.encoded) == (Now("a", 1), *seen)
+    with pytest.raises(TypeError, match="Now has no field weight"):
+        replace(old, weight=1)  # type: ignore[call-arg]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        new.name = "c"  # type: ignore[misc]

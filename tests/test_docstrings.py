@@ -65,7 +65,7 @@ def _sentences(path: Path) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunction
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         text, decorators = ast.get_docstring(node), {_last_name(each) for each in node.decorator_list}
-        if text and not decorators & {"property", "cached_property", "setter"}:
+        if text and not decorators & {"property", "cached_property", "Once", "setter"}:
             yield node, text.split("\n", 1)[0]
 
 

@@ -256,7 +256,8 @@ class Ledger(Views):
         if kind in STEERING_TYPES and not state.settings.steering.rules:
             return
         try:
-            transaction = parse_transaction(table, state.settings.steering.rules)
+            settings = state.settings
+            transaction = parse_transaction(table, settings.steering.rules, settings.membership.names)
         except MalformedError as error:
             raise RefusedError("malformed", str(error)) from None
         if transaction is not None:

@@ -207,6 +207,10 @@ class Views:
         """Return whether a member decides this alone, without a ballot."""
         return decisions.is_decided_by(self._state, member, change)
 
+    def member_names(self) -> Mapping[MemberId, str]:
+        """Return the names that members agreed on, by member; none without `membership.names`."""
+        return self._state.names
+
     def roster_with(self, change: Change) -> Roster:
         """Return the roster of the next epoch if `change` were approved now. Raise RefusedError if it does not fit."""
         return roster_with(self._state, change)

@@ -60,16 +60,19 @@ class MembershipSettings(Section):
     """How members join and leave, in seconds of the ledger's clock."""
 
     NAME = "membership"
-    MAY_BE_ZERO = frozenset({"absence_s", "expel", "faults"})
+    MAY_BE_ZERO = frozenset({"absence_s", "expel", "faults", "names"})
+    EARLIER = MappingProxyType({"names": 0})
     vote_s: int = 86_400  # a proposal without enough ballots
     absence_s: int = 0  # this long without an ordered event proposes that a member leaves; 0: never
     expel: int = 0  # 1: a proven equivocation proposes that the member leaves
     faults: int = 2  # this many proven wrong match results, and each further one, propose it too; 0: never
+    names: int = 0  # 1: a member can get a name with the vote by which it, or its new key, joins
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("vote_s", "absence_s"):
             if getattr(self, name) > LONGEST_S:
                 raise SettingsError(f"must be {LONGEST_S} or less", "membership", name)
-        if self.expel > 1:
-            raise SettingsError(f"must be 0 or 1, not {self.expel}", "membership", "expel")
+        for name in ("expel", "names"):
+            if getattr(self, name) > 1:
+                raise SettingsError(f"must be 0 or 1, not {getattr(self, name)}", "membership", name)

@@ -136,6 +136,7 @@ NEW_SWARM = Settings(
     training=TrainingSettings(sibling_promotions=4),
     timing=TimingSettings(by_weight=1),
     epoch=EpochSettings(ahead=8),
+    membership=MembershipSettings(names=1),
     steering=SteeringSettings(rules=1, stall_trainings=16, custodians=2),
 )
 """The settings of a new swarm. A setting that came after others were in use is off where a file does not name it, so

@@ -52,6 +52,8 @@ class ProposalInfo(TypedDict):
     """Where the member is reached from then on, as host:port; null if the change has none."""
     key: str | None
     """Id that replaces the member's; null if the change is not of a key."""
+    new_name: str | None
+    """Name by which all nodes know who joins, or goes on with the new key; null if the change has none."""
     setting: str | None
     """Setting that gets another value, such as "selfplay.games"; null if none does."""
     value: str | None

@@ -26,6 +26,9 @@ class ProposeRequest(TypedDict):
     """Where the member is reached, as host:port; needed for "join" and "address", possible for "key"."""
     key: NotRequired[str]
     """Id of the new key; needed for "key"."""
+    name: NotRequired[str]
+    """Name of whoever joins, or goes on with the new key; possible for "join" and "key" where the genesis has
+    `membership.names`. Without one, a founder's new key has the name in swarm.toml, and others keep theirs."""
     setting: NotRequired[str]
     """Which setting, such as "selfplay.games"; needed for "set"."""
     value: NotRequired[str]

@@ -15,7 +15,19 @@ _CHANGES = {
     "set": "a setting gets another value, in the whole swarm or for one configuration",
     "add": "one more configuration is played",
 }
-_FIELDS = ("change", "member", "weight", "address", "key", "setting", "value", "configuration", "work", "reason")
+_FIELDS = (
+    "change",
+    "member",
+    "weight",
+    "address",
+    "key",
+    "name",
+    "setting",
+    "value",
+    "configuration",
+    "work",
+    "reason",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name == "key":
             change.add_argument("key", metavar="ID", help="id of the new key, as ringrift-node id KEYFILE prints it")
             change.add_argument("--address", metavar="HOST:PORT", help="where it is reached (default: where it was)")
+        if name in ("join", "key"):
+            usual = "none" if name == "join" else "the one before"
+            change.add_argument("--name", metavar="NAME", help=f"by which all nodes are to know it (default: {usual})")
         if name == "address":
             change.add_argument("address", metavar="HOST:PORT", help="where the others reach it")
         if name == "join":

@@ -147,6 +147,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "absence_s": "seconds without an event after which a member is proposed to leave; 0: never",
         "expel": "1: a member proven to have signed two histories is proposed to leave; 0: it is not",
         "faults": "match results proven wrong after which a member is proposed to leave; 0: never",
+        "names": "1: who joins, or gets a new key, can get a name by the same vote; 0: it cannot",
     },
     "steering": {
         "": "how the swarm decides what to work on",

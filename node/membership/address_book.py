@@ -18,10 +18,15 @@ class AddressBook:
         roster: Callable[[], Roster],
         sponsors: Mapping[MemberId, str] | None = None,
         former: Callable[[], frozenset[MemberId]] = frozenset,
+        names: Callable[[], Mapping[MemberId, str]] = dict,
     ) -> None:
-        """Take addresses of `sponsors` ("host:port") as a person named them; they are newer than swarm.toml."""
-        self._roster, self._former = roster, former
+        """Take addresses of `sponsors` ("host:port") as a person named them; they are newer than swarm.toml.
+
+        `names` returns those that members agreed on.
+        """
+        self._roster, self._former, self._agreed = roster, former, names
         self._names = {listed.id: listed.name for listed in config.members}
+        self._named = {name.lower(): member for member, name in self._names.items()}
         self._founding = {listed.id: str(listed.address) for listed in config.members}
         self._sponsors = dict(sponsors or {})
         self._earlier_keys: Callable[[], Mapping[MemberId, MemberId]] = dict
@@ -56,8 +61,16 @@ class AddressBook:
         self._earlier_keys = earlier_keys
 
     def name(self, member: MemberId) -> str:
-        """Return the name in swarm.toml, also after changes of the key; else the beginning of the id."""
-        founder, earlier = member, self._earlier_keys() if member not in self._names else {}
+        """Return the name in swarm.toml, or as members agreed on, also after changes of the key; else a part of the id.
+
+        A member that swarm.toml lists keeps the name that this file gives it: nobody else is shown with that.
+        """
+        if member in self._names:
+            return self._names[member]
+        agreed = self._agreed().get(member, "")
+        if agreed and self._named.get(agreed.lower()) not in self.roster:
+            return agreed
+        founder, earlier = member, self._earlier_keys()
         for _ in earlier:
             founder = earlier.get(founder, founder)
         return self._names.get(founder) or id_text(member)[:8]

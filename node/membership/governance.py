@@ -6,7 +6,7 @@ from typing import Any
 
 from consensus.keys import MemberId, id_text, parse_id
 from consensus.ledger import Ledger
-from consensus.ledger.records.changes import KINDS, Change
+from consensus.ledger.records.changes import KINDS, MEMBER_NAME, Change
 from consensus.ledger.records.decisions import STEERING_KINDS, WORK_KINDS, SteeringChange, SteeringKind
 from consensus.ledger.records.entities import WorkKind
 from consensus.ledger.records.fields import MalformedError
@@ -113,7 +113,7 @@ class Governance:
         match kind:
             case "join":
                 newcomer = _member_id(wish, "member")
-                return Change("join", newcomer, weight=_weight(wish), address=_address(wish))
+                return Change("join", newcomer, weight=_weight(wish), address=_address(wish), name=self._name(wish))
             case "leave":
                 return Change("leave", self._member(wish))
             case "weight":
@@ -121,12 +121,32 @@ class Governance:
             case "key":
                 member = self._member(wish)
                 address = _address(wish) if "address" in wish else self._address_book.address(member)
-                return Change("key", member, address=address or None, key=_member_id(wish, "key"))
+                key = _member_id(wish, "key")
+                name = self._name(wish) or self._name_of_founder(member)
+                return Change("key", member, address=address or None, key=key, name=name)
             case "address":
                 return Change("address", self._member(wish), address=_address(wish))
             case "set" | "add" | "pause" | "resume":
                 return self._steering_change(kind, wish)
         raise GovernanceError(400, f'"{kind}" is not a change; changes are {", ".join((*KINDS, *STEERING_KINDS))}')
+
+    def _name(self, wish: Mapping[str, Any]) -> str | None:
+        """Return the name that a member is to get; None if none is wished for."""
+        if "name" not in wish:
+            return None
+        name = _text(wish, "name")
+        if not self.ledger.settings.membership.names:
+            why = "the genesis of this swarm gives no names to who joins (membership.names is 0)"
+            raise GovernanceError(409, f"{why}; only a new swarm can have them")
+        if MEMBER_NAME.fullmatch(name) is None:
+            raise GovernanceError(400, f'name "{name:.40}": write 1 to 32 letters, digits and ._-')
+        return name
+
+    def _name_of_founder(self, member: MemberId) -> str | None:
+        """Return the name in swarm.toml of a member that gets a new key, which only this file says so far."""
+        is_founder = member in self._address_book.founders and self.ledger.settings.membership.names
+        name = self._address_book.name(member)
+        return name if is_founder and MEMBER_NAME.fullmatch(name) else None
 
     def _steering_change(self, kind: SteeringKind, wish: Mapping[str, Any]) -> SteeringChange:
         if not self.ledger.settings.steering.rules:
@@ -206,10 +226,18 @@ class Governance:
                 409, f"{MAX_OPEN_PROPOSALS} proposals of this node are open, which is the most; {remedy}"
             )
 
+    def _require_free_name(self, name: str, member: MemberId) -> None:
+        """Raise GovernanceError if another member is known here by this name."""
+        for other in self._address_book.roster.ids:
+            if other != member and self._address_book.name(other).lower() == name.lower():
+                raise GovernanceError(409, f"another member has the name {name}; choose one that nobody has")
+
     def _require_fit(self, change: Change | SteeringChange) -> None:
         if isinstance(change, SteeringChange):
             self._require_steering_fit(change)
             return
+        if change.name is not None:
+            self._require_free_name(change.name, change.member)
         if change.address is not None:
             self._require_free(change.address, change.member)
         try:

@@ -32,6 +32,7 @@ class KnownPlaces:
             lambda: member.replica.ledger.roster,
             {sponsor: str(address) for sponsor, address in options.peers},
             lambda: member.replica.ledger.former_members,
+            lambda: member.replica.ledger.member_names(),
         )
         self.whereabouts = Whereabouts(
             key=identity.key,

@@ -114,4 +114,5 @@ def _change(table: Mapping[str, Any]) -> Change | SteeringChange:
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is not a change")
     keys = {name: given[name] and bytes.fromhex(given[name]) for name in ("member", "key", "anchor")}
-    return Change(kind, keys.pop("member"), weight=given["weight"], address=given["address"], **keys)
+    name = given.get("name")  # files of earlier programs have none
+    return Change(kind, keys.pop("member"), weight=given["weight"], address=given["address"], name=name, **keys)

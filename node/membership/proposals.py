@@ -240,7 +240,7 @@ def _motion_of(effect: Effect) -> Motion:
         about = {name: fields.get(name) for name in ("setting", "value", "configuration", "work")}
         change = SteeringChange(fields["change"], **about)
     else:
-        given = {name: fields.get(name) for name in ("weight", "address", "key")}
+        given = {name: fields.get(name) for name in ("weight", "address", "key", "name")}
         change = Change(fields["change"], fields["subject"], **given)
     ballots = () if effect.member is None else (ProposalBallot(effect.member, approve=True),)
     reason = fields["reason"] if effect.kind == "proposal" else ""

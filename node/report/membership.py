@@ -31,6 +31,7 @@ class _Wording(TypedDict):
     weight: int | None
     address: str | None
     key: str | None
+    new_name: str | None
     setting: str | None
     value: str | None
     configuration: str | None
@@ -99,12 +100,13 @@ def _change(change: Change | SteeringChange, address_book: AddressBook) -> _Word
         "weight": change.weight,
         "address": change.address,
         "key": key,
+        "new_name": change.name,
         "setting": None,
         "value": None,
         "configuration": None,
         "work": None,
         "known": True,
-        "text": change_in_words(change.kind, name, change.weight, change.address, key),
+        "text": change_in_words(change.kind, name, change.weight, change.address, key, change.name),
     }
 
 
@@ -116,6 +118,7 @@ def _steering_change(change: SteeringChange) -> _Wording:
         "weight": None,
         "address": None,
         "key": None,
+        "new_name": None,
         "setting": change.setting,
         "value": change.value,
         "configuration": change.configuration,

@@ -140,13 +140,16 @@ def _certificate(fields: Fields) -> str:
     return f"certificate {short(fields['statement'])} is complete with {fields['seals']} seals"
 
 
-def change_in_words(kind: str, name: str, weight: int | None, address: str | None, key: str | None) -> str:
+def change_in_words(
+    kind: str, name: str, weight: int | None, address: str | None, key: str | None, new_name: str | None
+) -> str:
     """Return what a change of the roster does, such as "delta leaves"; `key` is a member id in base32."""
+    called = f" as {new_name}" if new_name not in (None, name) else ""
     words = {
-        "join": f"{name} joins with weight {weight} at {address}",
+        "join": f"{name} joins{called} with weight {weight} at {address}",
         "leave": f"{name} leaves",
         "weight": f"{name} gets weight {weight}",
-        "key": f"{name} goes on with the key {key}" + (f" at {address}" if address else ""),
+        "key": f"{name} goes on{called} with the key {key}" + (f" at {address}" if address else ""),
         "address": f"{name} is reached at {address}",
     }
     return words[kind]
@@ -182,7 +185,8 @@ def _change(fields: Fields) -> str:
         return f"weight {fields['weight']} of {member}" if "weight" in fields else f"another weight of {member}"
     if fields["change"] in ("key", "address"):
         return f"another {fields['change']} of {member}"
-    return f"that {member} {fields['change']}s"
+    called = f" as {fields['name']}" if fields.get("name") else ""
+    return f"that {member} {fields['change']}s{called}"
 
 
 def _ballot(fields: Fields) -> str:

@@ -698,6 +698,7 @@ class FakeSource:
             "weight": None,
             "address": None,
             "key": None,
+            "new_name": None,
             "setting": None,
             "value": None,
             "configuration": None,

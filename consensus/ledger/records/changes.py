@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from consensus.encoding import Value
 from consensus.keys import MemberId
@@ -16,21 +17,28 @@ from consensus.roster import Roster, RosterError, RosterMember, make_roster
 ChangeKind = Literal["join", "leave", "weight", "key", "address"]
 KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 FIELDS: dict[ChangeKind, frozenset[str]] = {
-    "join": frozenset({"weight", "address", "anchor"}),
+    "join": frozenset({"weight", "address", "anchor", "name"}),
     "leave": frozenset(),
     "weight": frozenset({"weight"}),
-    "key": frozenset({"key", "anchor", "address"}),
+    "key": frozenset({"key", "anchor", "address", "name"}),
     "address": frozenset({"address"}),
 }
 """The fields of each kind besides the member."""
-OPTIONAL: dict[ChangeKind, frozenset[str]] = {"join": frozenset({"anchor"}), "key": frozenset({"anchor", "address"})}
+OPTIONAL: dict[ChangeKind, frozenset[str]] = {
+    "join": frozenset({"anchor", "name"}),
+    "key": frozenset({"anchor", "address", "name"}),
+}
 """The fields of each kind that may be null. A new key may need an address, because swarm.toml does not list it."""
+
+MEMBER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+"""Names that members agree on: ASCII, so that no two look alike but are not."""
 
 
 @dataclass(frozen=True)
 class Change(Entity):
     """A change of the roster; the fields that its kind does not have are None."""
 
+    LATER: ClassVar[int] = 1
     kind: ChangeKind
     member: MemberId
     _: KW_ONLY
@@ -38,6 +46,7 @@ class Change(Entity):
     address: str | None = None  # host:port
     key: bytes | None = None  # the id that replaces the member's
     anchor: bytes | None = None  # of the new key's preimages in its first epoch
+    name: str | None = None  # of whoever joins, or goes on with the new key; only with `membership.names`
 
     def table(self) -> dict[str, Value]:
         """Return the CBOR map in a `propose` transaction."""
@@ -48,6 +57,7 @@ class Change(Entity):
             "address": self.address,
             "key": self.key,
             "anchor": self.anchor,
+            **self._name_table(),
         }
 
     def about(self) -> dict[str, Scalar]:
@@ -58,7 +68,12 @@ class Change(Entity):
             "weight": self.weight,
             "address": self.address,
             "key": self.key,
+            **self._name_table(),
         }
+
+    def _name_table(self) -> dict[str, str]:
+        """Return the name under "name" if there is one: it came when swarms were in use."""
+        return {} if self.name is None else {"name": self.name}
 
     def applied(self, roster: Roster) -> Roster:
         """Return the roster after this change. Raise RosterError if it does not fit or changes nothing."""

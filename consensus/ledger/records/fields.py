@@ -24,11 +24,12 @@ class MalformedError(ValueError):
 class Fields:
     """The fields of a transaction. Getters name the field that they refuse; `done` refuses unread fields.
 
-    `rules` is the swarm's setting `steering.rules`, by which some fields and values are new.
+    `rules` is the swarm's setting `steering.rules`, and `names` is `membership.names`, by which some fields and values
+    are new.
     """
 
-    def __init__(self, table: Mapping[str, Decoded], rules: int = 1) -> None:
-        self.rules = rules
+    def __init__(self, table: Mapping[str, Decoded], rules: int = 1, names: int = 1) -> None:
+        self.rules, self.names = rules, names
         self._table = table
         self._read: set[str] = set()
 

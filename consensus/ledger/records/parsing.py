@@ -7,7 +7,7 @@ from collections.abc import Callable
 from consensus.encoding import Decoded
 from consensus.event import MAX_HEADER_BYTES
 from consensus.keys import SIGNATURE_BYTES
-from consensus.ledger.records.changes import FIELDS, KINDS, OPTIONAL, Change
+from consensus.ledger.records.changes import FIELDS, KINDS, MEMBER_NAME, OPTIONAL, Change
 from consensus.ledger.records.decisions import FIELDS as STEERING_FIELDS
 from consensus.ledger.records.decisions import SETTING, STEERING_KINDS, VALUE, WORK_KINDS, SteeringChange
 from consensus.ledger.records.entities import WorkKind
@@ -61,10 +61,11 @@ FACTS_LIMIT = 16  # of a shard
 PLIES_LIMIT = 1 << 32  # of a shard; so no sum over shards exceeds what can be encoded
 
 
-def parse_transaction(table: object, rules: int = 1) -> Transaction | None:
+def parse_transaction(table: object, rules: int = 1, names: int = 1) -> Transaction | None:
     """Return the transaction in a CBOR map; None for an unknown type.
 
-    `rules` is the swarm's setting `steering.rules`. Raise MalformedError, which names the wrong field.
+    `rules` is the swarm's setting `steering.rules`, and `names` is `membership.names`. Raise MalformedError, which
+    names the wrong field.
     """
     if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
         raise MalformedError("not a map with text keys")
@@ -74,7 +75,7 @@ def parse_transaction(table: object, rules: int = 1) -> Transaction | None:
     read = READERS.get(kind)
     if read is None:
         return None
-    source = Fields(table, rules)
+    source = Fields(table, rules, names)
     source.raw("type")
     transaction = read(source, source.whole("id"))
     source.done()
@@ -218,10 +219,10 @@ def _seal(source: Fields, number: int) -> Transaction:
 
 
 def _propose(source: Fields, number: int) -> Transaction:
-    return Propose(number, _change(source.raw("change"), source.rules), source.text("reason"))
+    return Propose(number, _change(source.raw("change"), source.rules, source.names), source.text("reason"))
 
 
-def _change(value: Decoded, rules: int) -> Change | SteeringChange:
+def _change(value: Decoded, rules: int, names: int) -> Change | SteeringChange:
     if not isinstance(value, dict):
         raise MalformedError("field change must be a map")
     source = Fields(value, rules)
@@ -238,9 +239,10 @@ def _change(value: Decoded, rules: int) -> Change | SteeringChange:
         address=source.maybe("address", lambda value, name: line(value, name, ADDRESS_LIMIT)),
         key=source.maybe("key", digest),
         anchor=source.maybe("anchor", digest),
+        name=matching(source.raw("name"), "name", MEMBER_NAME) if names and source.has("name") else None,
     )
     source.done()
-    for name in ("weight", "address", "key", "anchor"):
+    for name in ("weight", "address", "key", "anchor", "name"):
         given = getattr(change, name) is not None
         if given and name not in FIELDS[change.kind]:
             raise MalformedError(f"field {name} has no place in a change of kind {change.kind}")

@@ -14,7 +14,7 @@ import hashlib
 
 from consensus.encoding import encode
 from consensus.epoch import EpochRecord, can_seal_change
-from consensus.keys import MemberId
+from consensus.keys import MemberId, id_text
 from consensus.ledger.records.beacon import initial_commitments
 from consensus.ledger.records.changes import Change, Proposal, ProposalBallot
 from consensus.ledger.records.decisions import SteeringChange
@@ -29,6 +29,7 @@ from consensus.ledger.state.table import Table
 from consensus.roster import Roster, RosterError, require_balance
 
 MAX_OPEN_PROPOSALS = 4  # of one member
+SHORT_ID = 8  # characters with which people name members by their ids
 
 
 def apply_propose(state: State, place: Place, author: MemberId, transaction: Propose) -> None:
@@ -178,6 +179,7 @@ def begin_next_epoch(state: State, place: Place) -> None:
     state.profiles = Table((member, profile) for member, profile in state.profiles.items() if member in staying)
     state.commitments = Table(initial_commitments(roster, state.round, state.commitments.values()))
     state.last_event_clocks = {member: state.last_event_clocks.get(member, state.clock) for member in roster.ids}
+    state.names = {member: name for member, name in state.names.items() if member in roster}
     clock.begin_next_epoch(state)
     voices.keep_voices(state, lambda member: member in staying)
     for _, proposal in sorted(state.proposals.items()):
@@ -200,7 +202,9 @@ def require_fit(state: State, change: Change | SteeringChange) -> None:
 
 
 def roster_with(state: State, change: Change) -> Roster:
-    """Return the coming roster with this change. Raise RefusedError if it does not fit."""
+    """Return the coming roster with this change. Raise RefusedError if it, or the name with it, does not fit."""
+    if change.name is not None:
+        _check_name(state, change.name, change.member)
     coming = state.epoch.coming
     try:
         roster = change.applied(coming)
@@ -213,6 +217,14 @@ def roster_with(state: State, change: Change) -> Roster:
         detail = "the members that stay must weigh more than 2/3 before and after; change in smaller steps"
         raise RefusedError("change is too large", detail)
     return roster
+
+
+def _check_name(state: State, name: str, member: MemberId) -> None:
+    """Raise RefusedError if a name would stand for two members, or looks like the beginning of an id."""
+    if any(known.lower() == name.lower() and other != member for other, known in state.names.items()):
+        raise RefusedError("change does not fit", f"another member has the name {name}")
+    if len(name) >= SHORT_ID and any(id_text(other).startswith(name.lower()) for other in state.roster.ids):
+        raise RefusedError("change does not fit", f"an id begins with the name {name}")
 
 
 def _deadline(state: State) -> int:
@@ -233,12 +245,20 @@ def _adopt(state: State, place: Place, proposal: Proposal) -> None:
             about |= {"version": entry.version, "before": entry.before}
         else:
             state.epoch.next = roster_with(state, change)
+            _keep_name(state, change)
     except RefusedError as refused:
         shelve(state, place, proposal, f"no longer possible: {refused.detail}")
         return
     del state.proposals[proposal.id]
     effect = "decision" if isinstance(change, SteeringChange) else "roster"
     state.emit(effect, place, proposal.author, proposal=proposal.id, **about)
+
+
+def _keep_name(state: State, change: Change) -> None:
+    """Keep the name of whoever joins; a new key has that of the old one unless it gets another."""
+    name = change.name or (state.names.get(change.member) if change.kind == "key" else None)
+    if name is not None:
+        state.names[change.key or change.member] = name
 
 
 def shelve(state: State, place: Place, proposal: Proposal, reason: str) -> None:

@@ -21,6 +21,7 @@ TABLES: dict[str, Callable[[State], Mapping[Any, object]]] = {
     "epoch": lambda state: {"open": state.epoch.table()},
     "used": lambda state: {member: [used.floor, used.packed()] for member, used in state.used.items()},
     "heard": lambda state: state.last_event_clocks,
+    "names": lambda state: state.names,
     "profiles": lambda state: state.profiles,
     "pledges": lambda state: state.commitments,
     "claims": lambda state: state.claims,

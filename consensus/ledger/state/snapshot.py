@@ -73,6 +73,8 @@ def encode_snapshot(state: State) -> bytes:
         table["decisions"] = state.decisions.snapshot()
         table["distrusted"] = [list(pair) for pair in sorted(state.distrusted.items())]
         table["alarms"] = [list(pair) for pair in sorted(state.false_alarms.items())]
+    if state.settings.membership.names:
+        table["names"] = [list(pair) for pair in sorted(state.names.items())]
     for name in ("accepted", "refused"):
         table[name] = dict(getattr(state, name))
     for name, (_, records) in _lists(state.settings).items():
@@ -164,7 +166,8 @@ def _fields(settings: Settings) -> set[str]:
     """Return the names of all parts of a snapshot."""
     times = {"times"} if settings.timing.by_weight else set()
     steered = {"decisions", "distrusted", "alarms"} if settings.steering.rules else set()
-    return FIELDS | times | steered | _lists(settings).keys()
+    names = {"names"} if settings.membership.names else set()
+    return FIELDS | times | steered | names | _lists(settings).keys()
 
 
 def _read(genesis: Genesis, table: Decoded) -> State:
@@ -187,6 +190,10 @@ def _read(genesis: Genesis, table: Decoded) -> State:
     if genesis.settings.steering.rules:
         state.distrusted = dict(parse_value(tuple[tuple[bytes, int], ...], table["distrusted"], "distrusted"))
         state.false_alarms = dict(parse_value(tuple[tuple[bytes, int], ...], table["alarms"], "alarms"))
+    if genesis.settings.membership.names:
+        state.names = dict(parse_value(tuple[tuple[bytes, str], ...], table["names"], "names"))
+        if not state.names.keys() <= state.roster.weights.keys():
+            raise ShapeError("names: must be of members")
     for member, floor, above in parse_value(tuple[tuple[bytes, int, tuple[int, ...]], ...], table["used"], "used"):
         state.used[member] = UsedIds(floor, above)
     heads = parse_value(tuple[bytes, bytes, bytes, bytes, bytes], table["heads"], "heads")

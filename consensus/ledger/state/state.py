@@ -162,6 +162,7 @@ class State:
         self.used: dict[MemberId, UsedIds] = {}  # by present or former member
         self.last_event_clocks = dict.fromkeys(genesis.roster.ids, 0)  # the clock at each member's last event, ns
         self.commitments = Table(initial_commitments(genesis.roster))
+        self.names: dict[MemberId, str] = {}  # with `membership.names`: those that members agreed on
         self.claims = Table[ClaimKey, Claim]()
         self.candidates = Table[bytes, Candidacy]()
         self.proposals = Table[bytes, Proposal]()
@@ -390,6 +391,8 @@ class State:
             tables.append(self.vain.recall(_fingerprints))
             tables.append(self.absences.recall(_fingerprints))
             tables.append(self.outcomes.recall(_fingerprints))
+        if self.settings.membership.names:
+            tables.append([[member, name] for member, name in sorted(self.names.items())])
         return hashlib.sha256(encode(tables)).digest()
 
     def _trust(self) -> tuple[dict[MemberId, int], ...]:

@@ -41,7 +41,7 @@ WILD = Settings(
     match=MatchSettings(slot_blocks=2, block_limit=16, p1=Fraction(13, 20)),
     timing=TimingSettings(lease_s=120, vote_s=200, idle_s=900),
     epoch=EpochSettings(events=100),
-    membership=MembershipSettings(vote_s=300, absence_s=400),
+    membership=MembershipSettings(vote_s=300, absence_s=400, names=1),
 )
 
 
@@ -332,6 +332,7 @@ class Author:
         subject, other = (self.swarm.id(self.random.randrange(len(self.swarm.keys))) for _ in range(2))
         about: dict[str, Any] = {
             "weight": self.random.randrange(4), "address": "host:1", "key": other, "anchor": None,
+            "name": (None, "delta", "Delta", "echo", "foxtrot", "golf")[subject[0] % 6],
         }  # fmt: skip
         chosen = {name: about[name] for name in sorted(FIELDS[kind])}
         return t.Propose(self.swarm.next_id(member), Change(kind, subject, **chosen), "because")

@@ -142,7 +142,7 @@ def shown(ledger: Ledger) -> dict[object, object]:
     return seen
 
 
-@pytest.mark.parametrize("seed", [2, 6, 11])  # with promotions, which are rare
+@pytest.mark.parametrize("seed", [16, 6, 11])  # with promotions, which are rare, and in the first with names
 def test_a_restored_ledger_shows_the_same_at_any_time(seed: int) -> None:
     custody: dict[str, Any] = {"custodians": 2, "custody_s": 30} if seed % 2 else {}
     settings = replace(WILD, steering=SteeringSettings(rules=1, **custody), epoch=EpochSettings(events=120))

@@ -215,6 +215,71 @@ async def test_a_member_keeps_its_name_when_its_key_changes(room: Room, tmp_path
     assert room.directory.name(new) == "node4"
 
 
+@pytest.fixture
+def named() -> Room:
+    """In a swarm that gives names to who joins, at a member that knows them from the ledger."""
+    room = Room(Swarm(4, settings(membership=MembershipSettings(names=1))))
+    config = config_of(room.swarm)
+    room.directory = AddressBook(config, lambda: room.ledger.roster, names=lambda: room.ledger.member_names())
+    governance = Governance(room, room.directory, room.proposals, lambda: room.ready)
+    room.actions = make_actions(room, governance)
+    return room
+
+
+async def agree(room: Room, wish: Mapping[str, Any]) -> ProposalInfo:
+    """What is proposed, once it is in force."""
+    sent = await room.actions.propose({"reason": "so", **wish})
+    room.order()
+    for member in (1, 2):
+        room.ballot(member, sent["proposal"])
+    room.proposals.observe(room.swarm.close().effects)
+    room.swarm.open(0, 1, 2)
+    return sent
+
+
+async def test_all_nodes_know_the_name_of_who_joins_and_of_a_founder_with_a_new_key(
+    named: Room, tmp_path: Path
+) -> None:
+    sent = await agree(named, {**JOIN, "weight": 0, "name": "echo"})
+    assert sent["text"] == f"{id_text(NEWCOMER)[:8]} joins as echo with weight 0 at 127.0.0.1:7499"
+    assert sent["new_name"] == "echo"
+    assert named.directory.name(NEWCOMER) == "echo"
+    key = SigningKey(b"m" * 32).id
+    sent = await agree(named, {"change": "key", "member": "node4", "key": id_text(key), "address": "127.0.0.1:7404"})
+    assert sent["new_name"] == "node4", "which only swarm.toml said before"
+    while named.ledger.closing is not None:
+        named.proposals.observe(named.swarm.close().effects)
+        named.swarm.open(0, 1, 2)
+    elsewhere = AddressBook(config_of(named.swarm), lambda: named.ledger.roster, names=named.ledger.member_names)
+    assert [elsewhere.name(member) for member in (NEWCOMER, key)] == ["echo", "node4"], "where no vote was seen"
+    await named.actions.propose({"change": "weight", "member": "echo", "weight": 1, "reason": "it is there"})
+    (proposal,) = named.submitted
+    assert isinstance(proposal, t.Propose)
+    assert proposal.change == Change("weight", NEWCOMER, weight=1)
+    proposal_file._write(tmp_path / "p.json", bytes(32), named.proposals.over())
+    motions = read_motions(tmp_path / "p.json", bytes(32))
+    assert [motion.change.name for motion in motions if isinstance(motion.change, Change)] == ["echo", "node4"]
+
+
+async def test_names_that_are_not_given(named: Room, room: Room) -> None:
+    assert await named.refusal({**JOIN, "name": "node2"}) == (
+        "409: another member has the name node2; choose one that nobody has"
+    )
+    assert "409: another member" in await named.refusal({**JOIN, "name": "NODE2"})
+    assert await named.refusal({**JOIN, "name": "zoë"}) == '400: name "zoë": write 1 to 32 letters, digits and ._-'
+    assert "only a new swarm can have them" in await room.refusal({**JOIN, "name": "echo"})
+
+
+def test_no_newcomer_is_shown_with_the_name_of_a_member_of_swarm_toml() -> None:
+    """Whoever proposed it may have another swarm.toml."""
+    swarm = Swarm(5)
+    config = config_of(swarm)
+    roster = swarm.ledger.roster
+    book = AddressBook(config, lambda: roster, names=lambda: {NEWCOMER: "Node2", swarm.id(0): "boss"})
+    assert book.name(NEWCOMER) == id_text(NEWCOMER)[:8]
+    assert book.name(swarm.id(0)) == "node1"
+
+
 async def test_an_own_proposal_is_voted_for_already(room: Room) -> None:
     sent = await room.actions.propose(JOIN)
     with pytest.raises(GovernanceError, match="already"):

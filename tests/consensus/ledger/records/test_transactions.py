@@ -78,6 +78,7 @@ SAMPLES: list[t.Transaction] = [
     t.Finding(12, candidate=A, slot=3, result=B, wrong=True, reason="block 7 scores 1, but 4 was claimed for block 7"),
     t.RateClaim(13, A),
     t.Propose(20, Change("leave", A), "its disk fails"),
+    t.Propose(26, Change("join", A, weight=1, address="host:7", name="delta"), "one more"),
     t.Propose(21, SteeringChange("set", setting="match.p1", value="3/5", configuration="hex8-2"), ""),
     t.Propose(22, SteeringChange("set", setting="coming.soon", value="x"), "of a later version"),
     t.Propose(23, SteeringChange("add", configuration="hex8-3"), ""),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from consensus.certificate.envelope import make_certificate
 from consensus.certificate.verification import CertificateError
+from consensus.encoding import decode
+from consensus.keys import id_text
+from consensus.ledger import Ledger
 from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.ledger.state.state import RefusedError
@@ -160,6 +164,73 @@ def test_weight_key_and_address_change() -> None:
     changed(swarm, moved, 0, 1, new)
     assert swarm.ledger.roster.member(swarm.id(6)).address == "host:8"
     assert swarm.replayed().digest() == swarm.ledger.digest()
+
+
+NAMED = settings(membership=MembershipSettings(names=1))
+
+
+def test_who_joins_gets_a_name_that_its_next_keys_keep_and_that_leaves_with_it() -> None:
+    swarm = Swarm(4, NAMED)
+    new, next_key, last_key = (swarm.enlist(seed) for seed in (21, 22, 23))
+    join = Change("join", swarm.id(new), weight=1, address="host:7", name="Echo-5")
+    swarm.agree(join, 0, 1, 2)
+    assert swarm.last[-1].fields["name"] == "Echo-5"
+    assert dict(swarm.ledger.member_names()) == {swarm.id(new): "Echo-5"}
+    closing = swarm.close()
+    restored = Ledger.restore(swarm.genesis, closing.record, closing.snapshot)
+    assert dict(restored.member_names()) == {swarm.id(new): "Echo-5"}, "who comes later knows it, too"
+    swarm.open(0, 1, 2, 3, new)
+    changed(swarm, Change("key", swarm.id(new), key=swarm.id(next_key)), 0, 1, 2, 3)
+    assert dict(swarm.ledger.member_names()) == {swarm.id(next_key): "Echo-5"}
+    changed(swarm, Change("key", swarm.id(next_key), key=swarm.id(last_key), name="foxtrot"), 0, 1, 2, 3)
+    assert dict(swarm.ledger.member_names()) == {swarm.id(last_key): "foxtrot"}
+    assert swarm.replayed().digest() == swarm.ledger.digest()
+    changed(swarm, Change("leave", swarm.id(last_key)), 0, 1, 2, 3)
+    assert dict(swarm.ledger.member_names()) == {}
+    assert swarm.replayed().digest() == swarm.ledger.digest()
+
+
+def test_a_name_stands_for_one_member_and_is_no_id() -> None:
+    swarm = Swarm(7, NAMED)
+    first, second = swarm.enlist(21), swarm.enlist(22)
+    join = Change("join", swarm.id(first), weight=1, address="host:7", name="echo")
+    twin = Change("join", swarm.id(second), weight=1, address="host:8", name="ECHO")
+    proposal = swarm.propose(3, twin)
+    swarm.agree(join, 0, 1, 2, 4, 5)
+    for member in (0, 1, 2, 4):
+        swarm.act(member, t.Ballot(swarm.next_id(member), proposal, approve=True))
+    assert swarm.kinds() == ["ballot", "shelved"]
+    assert "another member has the name ECHO" in str(swarm.last[-1].fields["reason"])
+    swarm.propose(3, replace(twin, name="Echo"))
+    assert swarm.refusal() == "change does not fit"
+    swarm.propose(3, replace(twin, name=id_text(swarm.id(0))[:8]))
+    assert swarm.refusal() == "change does not fit"
+    assert "an id begins with the name" in str(swarm.last[-1].fields["detail"])
+    swarm.propose(3, replace(twin, name="echo-2"))
+    assert swarm.kinds() == ["proposal"]
+
+
+@pytest.mark.parametrize("name", ["", " echo", "écho", "a" * 33, "echo\n", "-echo"])
+def test_a_name_is_plain(name: str) -> None:
+    swarm = Swarm(4, NAMED)
+    swarm.propose(0, Change("join", swarm.id(swarm.enlist(21)), weight=1, address="host:7", name=name))
+    assert swarm.refusal() == "malformed"
+
+
+def test_a_swarm_that_was_founded_without_names_goes_on_without_and_writes_what_it_wrote() -> None:
+    swarm = Swarm(4)
+    join = Change("join", swarm.id(swarm.enlist(21)), weight=1, address="host:7")
+    swarm.propose(0, replace(join, name="echo"))
+    assert swarm.refusal() == "malformed", "as a program says that does not know names"
+    swarm.agree(join, 0, 1, 2)
+    assert "name" not in {**join.table(), **swarm.last[-1].fields}
+    assert swarm.kinds() == ["ballot", "roster"]
+    assert "names" not in decode_map(swarm.close().snapshot)
+    assert [*decode_map(join.encoded)] == ["join", join.member, 1, "host:7", None, None]
+
+
+def decode_map(data: bytes) -> Any:
+    return decode(data, limit=1 << 26)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_another_snapshot_than_the_records_is_refused() -> None:
 
 def test_damage_is_one_clear_error_even_if_the_record_named_it() -> None:
     """Changed bytes are refused or give another state: nothing is skipped, nothing crashes."""
-    swarm = closed_swarm()
+    swarm = closed_swarm(1)
     closing = list(swarm.closings.values())[-1]
     chance = random.Random(1)
     refused_of = 0

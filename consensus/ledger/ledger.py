@@ -306,6 +306,7 @@ class Ledger(Views):
             case Open():
                 membership.apply_open(state, place, author, transaction)
             case Profile():
+                custody.check_profile(state, transaction)
                 state.profiles[author] = MemberProfile.of(author, transaction, place)
                 roles = " ".join(transaction.roles)
                 state.emit("profile", place, author, roles=roles, device=transaction.device)

@@ -30,11 +30,12 @@ class SteeringSettings(Section):
         {
             "window_s", "floor", "quota", "starved", "starving", "starved_out", "stall_s", "slot_s", "turn_s",
             "congested", "relieved", "staleness", "velocity", "curriculum", "quality", "diversity", "information",
-            "custodians", "custody_s",
+            "custodians", "custody_s", "custody_disk_gib",
         }
     )  # fmt: skip
     MAY_BE_ZERO = frozenset(
-        {"rules", "cooldown_s", "regression_permille", "custodians", *IN_THOUSANDTHS} - {"quota", "full_share"}
+        {"rules", "cooldown_s", "regression_permille", "custodians", "custody_disk_gib", *IN_THOUSANDTHS}
+        - {"quota", "full_share"}
     )
     EARLIER = MappingProxyType(
         {
@@ -69,8 +70,10 @@ class SteeringSettings(Section):
             "joint_share": 0,
             "custodians": 0,
             "custody_s": 120,
+            "custody_disk_gib": 0,
         }
     )
+    UNCHECKED = frozenset({"custody_disk_gib"})
     rules: int = 0  # 1: by cost, quality and ratings, settings by ballot; 0: by counts of games alone
     # shares of self-play (`consensus.ledger.steering.shares`)
     window_s: int = 14_400  # in which deliveries count, and promotions raise the curriculum of siblings
@@ -111,6 +114,7 @@ class SteeringSettings(Section):
     # who keeps shards (`consensus.ledger.rules.custody`)
     custodians: int = 0  # members besides the author that hold a shard before its games count
     custody_s: int = 120  # who says nothing for this long is taken for gone; then the next in the order is asked, too
+    custody_disk_gib: int = 0  # free disk of who is to hold shards; with more of it one holds more; 0: does not count
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -182,6 +182,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
         "joint_share": "thousandths of a training's steps on games of siblings, which may get its model, too",
         "custodians": "members besides the author that hold a shard before its games count; 0: they count at once",
         "custody_s": "seconds after which a silent member is taken for gone, and the next one is asked to hold a shard",
+        "custody_disk_gib": "free GiB from which on a member holds shards; twice as much, twice as many; 0: any disk",
     },
 }
 

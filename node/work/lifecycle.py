@@ -7,6 +7,7 @@ import trio
 
 from consensus.ledger.priorities import why_rest
 from consensus.ledger.records.transactions import Profile
+from consensus.ledger.rules.custody import chances_of
 from node.blobs.custody import Custodian
 from node.blobs.pushing import Pusher
 from node.gossip.gossip import Gossip
@@ -65,7 +66,14 @@ async def work_for_the_swarm(
     await wait_until(lambda: not member.status().listening and gossip.is_caught_up(), _LOOK_S)
     roles = tuple(sorted(context.roles))
     profile = _Profiles(
-        context, roles, device, rates=rates or Rates(), is_reached=gossip.is_asked, life_s=life_s, cost=cost
+        context,
+        roles,
+        device,
+        rates=rates or Rates(),
+        is_reached=gossip.is_asked,
+        disk_gib=lambda: None if limits is None else limits.room_gib,
+        life_s=life_s,
+        cost=cost,
     )
     await profile.submit()
     desk = ClaimDesk(context, limits)
@@ -124,6 +132,7 @@ class _Profiles:
         *,
         rates: Rates,
         is_reached: Callable[[], bool],
+        disk_gib: Callable[[], int | None] = lambda: None,
         life_s: int = 0,
         cost: int = 0,  # of an hour, thousandths
     ) -> None:
@@ -132,12 +141,14 @@ class _Profiles:
         self._ends = trio.current_time() + life_s if life_s else None
         self._cost = cost * _MILLIONTHS
         self._told: Mapping[str, int] = {}
-        self._is_reached = is_reached
+        self._is_reached, self._disk_gib = is_reached, disk_gib
+        self._told_disk_gib: int | None = None
         self._was_hidden = self._hidden = False  # at the last look, and as announced
 
     async def submit(self) -> None:
         """Announce the profile as it is now."""
         self._told = self._rates.announced() if self._context.genesis.settings.steering.rules else {}
+        self._told_disk_gib = self._disk_gib() if self._unit_gib else None
         left = 0 if self._ends is None else max(1, round(self._ends - trio.current_time()))
         profile = Profile(
             self._context.next_id(),
@@ -148,16 +159,32 @@ class _Profiles:
             cost=self._cost,
             life=left,
             hidden=True if self._hidden else None,
+            disk=self._told_disk_gib,
         )
         await self._context.submit(profile)
 
     async def run(self) -> None:
-        """Announce the profile again when the measured rates have changed, or whether anybody reaches this node."""
+        """Announce the profile again when what it tells has changed: rates, disk, whether anybody reaches this node."""
         has_rules = bool(self._context.genesis.settings.steering.rules)
         while True:
             await trio.sleep(_RATES_S)
-            if has_rules and have_changed(self._told, self._rates.announced()) | self._observe_reach():
+            news = have_changed(self._told, self._rates.announced()), self._observe_reach(), self._has_other_disk()
+            if has_rules and any(news):
                 await self.submit()
+
+    @property
+    def _unit_gib(self) -> int:
+        return self._context.ledger.settings.steering.custody_disk_gib
+
+    def _has_other_disk(self) -> bool:
+        """Return whether the swarm would give this node more shards to hold, or fewer, than with the disk it told.
+
+        What changes by less than a quarter is not told anew: it would move shards to and fro.
+        """
+        now, told, unit = self._disk_gib() if self._unit_gib else None, self._told_disk_gib, self._unit_gib
+        if now is None or told is None:
+            return now is not told
+        return chances_of(now, unit) != chances_of(told, unit) and abs(now - told) * 4 > max(now, told)
 
     def _observe_reach(self) -> bool:
         """Take in whether others reach this node, and return whether two looks in a row say what was not announced."""

@@ -77,6 +77,13 @@ class WorkLimits:
         return self.memory_tier < 2 and self.disk_tier < 2
 
     @property
+    def room_gib(self) -> int | None:
+        """Free GiB for what this node holds for others, 0 where the disk is scarce; None while that is not known."""
+        if self.disk is None:
+            return None
+        return 0 if self.disk_tier else self.disk.free_bytes // GIGABYTE
+
+    @property
     def reasons(self) -> list[str]:
         """What is scarce, and what follows from it, in words."""
         found = []

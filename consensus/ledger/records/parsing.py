@@ -95,6 +95,7 @@ def _profile(source: Fields, number: int) -> Transaction:
         cost=source.whole("cost"),
         life=source.whole("life"),
         hidden=source.boolean("hidden") if source.rules and source.has("hidden") else None,
+        disk=source.whole("disk") if source.rules and source.has("disk") else None,
     )
 
 

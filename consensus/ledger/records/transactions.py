@@ -6,7 +6,7 @@ and exactly the fields of its type. d32 is a digest of 32 bytes; `?` means that 
 | type | fields |
 |---|---|
 | profile | roles [name..] of match, selfplay, train (sorted), device text, software d32, rates {name: int}, |
-|         | cost int, life int; with `steering.rules` also hidden bool (may be left out) |
+|         | cost int, life int; with `steering.rules` also hidden bool and disk int, GiB (may be left out) |
 | claim | kind "selfplay": configuration, amount (games) |
 |       | kind "train": configuration, family |
 |       | kind "match": candidate d32 |
@@ -105,12 +105,14 @@ class Profile(Transaction):
     cost: int
     life: int
     hidden: bool | None = None  # nobody can reach this member
+    disk: int | None = None  # GiB that are free for blobs; told with `steering.custody_disk_gib` alone
 
     def as_table(self) -> dict[str, Value]:
         """Return the CBOR map that goes into an event, without what is not told."""
         table = super().as_table()
-        if self.hidden is None:
-            del table["hidden"]
+        for name in ("hidden", "disk"):
+            if table[name] is None:
+                del table[name]
         return table
 
 

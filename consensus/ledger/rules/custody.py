@@ -5,6 +5,11 @@ each member has a number for each shard, and those with the largest ones come fi
 members, and one that goes leaves its place to the next, and nothing else moves. Members without a vote come after all
 others, and those that tell that nobody can reach them come last, as nobody could fetch from them.
 
+With `steering.custody_disk_gib` the disk counts, too, as members tell it in their profiles. Who tells twice as many
+free GiB as the setting has two numbers for each shard, of which the larger one counts, and so holds twice as many; up
+to `MOST_CHANCES`. Who tells fewer than the setting comes after all others that can be reached. Who tells nothing has
+one number.
+
 A custodian fetches the shard, verifies it and says `held`. Once `steering.custodians` members that are there have said
 so (fewer in a swarm with fewer others), the shard is safe, and its games count at the end of that round. A custodian
 that says nothing for `steering.custody_s` holds up nobody for longer: then the next one in the order is asked, too. A
@@ -17,20 +22,24 @@ Whoever says `held` and cannot give the shard is found by those that want to tra
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
+from functools import cache
 from hashlib import sha256
 from itertools import islice
+from types import MappingProxyType
 
 from consensus.keys import MemberId
 from consensus.ledger.records.entities import Place, Shard
 from consensus.ledger.records.entity import replace
-from consensus.ledger.records.transactions import Held
+from consensus.ledger.records.transactions import Held, Profile
 from consensus.ledger.rules import shards
 from consensus.ledger.state.state import MemberProfile, RefusedError, State
 
 GIVEN_UP = 8  # times `custody_s`
+MOST_CHANCES = 8  # numbers of a member for a shard
 _MORE = 3  # are asked besides those that are needed, one after the other
 _SECOND_NS = 10**9
+_NO_CHANCES: Mapping[MemberId, int] = MappingProxyType({})
 
 
 def order(state: State, digest: bytes) -> list[MemberId]:
@@ -39,24 +48,78 @@ def order(state: State, digest: bytes) -> list[MemberId]:
 
 
 def _order(state: State, digest: bytes) -> tuple[MemberId, ...]:
-    """Return the same; it is computed once for each blob while the members are the same."""
-    roster, hidden = state.roster, state.profiles.recall(_hidden)
-    basis = roster.digest, hidden
-    return state.custody_orders.recall(basis, digest, lambda blob: tuple(order_of(roster.weights, blob, hidden)))
+    """Return the same; it is computed once for each blob while the basis is the same."""
+    weights, basis = state.roster.weights, _basis(state)
+
+    def make(blob: bytes) -> tuple[MemberId, ...]:
+        return tuple(order_of(weights, blob, basis[1], dict(basis[2])))
+
+    return state.custody_orders.recall(basis, digest, make)
+
+
+def _basis(state: State) -> tuple[bytes, frozenset[MemberId], tuple[tuple[MemberId, int], ...]]:
+    """Return all on which the order for a blob depends: the roster, who is hidden, the chances that are not one."""
+    unit_gib = state.settings.steering.custody_disk_gib
+    chances = state.profiles.recall(_chances(unit_gib)) if unit_gib else ()
+    return state.roster.digest, state.profiles.recall(_hidden), chances
 
 
 def _hidden(profiles: Mapping[MemberId, MemberProfile]) -> frozenset[MemberId]:
     return frozenset(member for member, profile in profiles.items() if profile.hidden)
 
 
-def order_of(weights: Mapping[MemberId, int], digest: bytes, hidden: Set[MemberId] = frozenset()) -> list[MemberId]:
-    """Return the members with these weights in the order in which they are to hold a blob."""
-    return sorted(weights, key=lambda member: (member in hidden, not weights[member], -rank(digest, member), member))
+@cache
+def _chances(unit_gib: int) -> Callable[[Mapping[MemberId, MemberProfile]], tuple[tuple[MemberId, int], ...]]:
+    """Return what makes of the profiles how many numbers each member has that has not one."""
+
+    def make(profiles: Mapping[MemberId, MemberProfile]) -> tuple[tuple[MemberId, int], ...]:
+        found = ((member, chances_of(profile.disk, unit_gib)) for member, profile in sorted(profiles.items()))
+        return tuple((member, count) for member, count in found if count != 1)
+
+    return make
 
 
-def rank(digest: bytes, member: MemberId) -> int:
-    """Return the number of a member for a shard: members with larger ones come first."""
-    return int.from_bytes(sha256(b"ringrift/custody/1" + digest + member).digest()[:8])
+def chances_of(disk_gib: int | None, unit_gib: int) -> int:
+    """Return how many numbers a member has for each shard, if it tells so much disk: 0, 1, 2, 4 or `MOST_CHANCES`."""
+    if disk_gib is None or unit_gib == 0:
+        return 1
+    return min(MOST_CHANCES, (1 << (disk_gib // unit_gib).bit_length()) >> 1)
+
+
+def order_of(
+    weights: Mapping[MemberId, int],
+    digest: bytes,
+    hidden: Set[MemberId] = frozenset(),
+    chances: Mapping[MemberId, int] = _NO_CHANCES,
+) -> list[MemberId]:
+    """Return the members with these weights in the order in which they are to hold a blob.
+
+    `chances` has how many numbers each has that has not one.
+    """
+
+    def key(member: MemberId) -> tuple[bool, bool, bool, int, MemberId]:
+        count = chances.get(member, 1)
+        return member in hidden, count == 0, not weights[member], -rank(digest, member, count), member
+
+    return sorted(weights, key=key)
+
+
+def rank(digest: bytes, member: MemberId, chances: int = 1) -> int:
+    """Return the number of a member for a shard, the largest of so many: members with larger ones come first."""
+    found = _number(b"ringrift/custody/1" + digest + member)
+    for chance in range(1, chances):
+        found = max(found, _number(b"ringrift/custody/2" + digest + member + bytes([chance])))
+    return found
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(sha256(data).digest()[:8])
+
+
+def check_profile(state: State, profile: Profile) -> None:
+    """Raise RefusedError if a profile tells what nobody asked for, as programs do that do not know the setting."""
+    if profile.disk is not None and not state.settings.steering.custody_disk_gib:
+        raise RefusedError("malformed", "unknown field")
 
 
 def present(state: State) -> frozenset[MemberId]:
@@ -84,7 +147,7 @@ def asked(state: State, there: Set[MemberId], shard: Shard) -> tuple[MemberId, .
         others = (member for member in _order(state, digest) if member in there and member != author)
         return tuple(islice(others, count))
 
-    basis = there, state.roster.digest, state.profiles.recall(_hidden)
+    basis = there, _basis(state)
     return state.custodians.recall(basis, (shard.digest, shard.author, number + min(times, _MORE)), first)
 
 

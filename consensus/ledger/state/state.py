@@ -114,11 +114,11 @@ class RunningHash:
 class MemberProfile(Entity):
     """The latest profile of a member.
 
-    `rules.custody` reads `hidden`. No rule reads `rates`, `cost` and `life`, but they are part of the ledger's digest
-    and snapshot, and members size their claims by their own.
+    `rules.custody` reads `hidden` and `disk`. No rule reads `rates`, `cost` and `life`, but they are part of
+    the ledger's digest and snapshot, and members size their claims by their own.
     """
 
-    LATER: ClassVar[int] = 1
+    LATER: ClassVar[int] = 2
     member: MemberId
     roles: tuple[str, ...]
     device: str
@@ -128,6 +128,7 @@ class MemberProfile(Entity):
     life: int
     place: Place
     hidden: bool = False  # nobody can reach it
+    disk: int | None = None  # GiB that are free for blobs; None: not told
 
     @classmethod
     def of(cls, member: MemberId, profile: Profile, place: Place) -> MemberProfile:
@@ -142,6 +143,7 @@ class MemberProfile(Entity):
             life=profile.life,
             place=place,
             hidden=bool(profile.hidden),
+            disk=profile.disk,
         )
 
 

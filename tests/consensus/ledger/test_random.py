@@ -137,7 +137,9 @@ class Author:
 
     def spoil(self, transaction: t.Transaction) -> t.Transaction:
         told = [
-            item.name for item in fields(transaction) if item.name != "hidden" or transaction.as_table().get("hidden")
+            item.name
+            for item in fields(transaction)
+            if item.name not in ("hidden", "disk") or item.name in transaction.as_table()
         ]
         name = self.random.choice(told)
         value = getattr(transaction, name)
@@ -163,6 +165,7 @@ class Author:
             cost=1,
             life=2,
             hidden=(self.swarm.genesis.settings.steering.custodians > 0 and member % 2 > 0) or None,
+            disk=self.random.choice([None, 5, 10, 70]) if self.swarm.genesis.settings.steering.custodians else None,
         )
 
     def selfplay(self, member: int) -> t.Transaction:
@@ -370,6 +373,7 @@ class Author:
 def run(seed: int, count: int, rounds: int = 250) -> tuple[Swarm, list[tuple[bytes, tuple[Effect, ...]]]]:
     weights = tuple(2 + (seed + number) % 2 for number in range(count))
     custody: dict[str, Any] = {"custodians": 2, "custody_s": 30} if seed % 4 == 3 else {}
+    custody |= {"custody_disk_gib": 10} if custody and count % 2 else {}
     settings = replace(
         WILD,
         timing=replace(WILD.timing, by_weight=seed % 2),

@@ -321,6 +321,32 @@ async def test_a_node_that_nobody_reaches_tells_so_until_somebody_does(
     assert [entry.hidden for entry in context.said if isinstance(entry, t.Profile)] == [None, True, None]
 
 
+async def test_a_node_tells_its_disk_where_that_counts_and_again_when_it_moves_shards(
+    tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    for unit_gib, wanted in ((0, [None]), (50, [210, 90, 0, 800])):
+        steering = SteeringSettings(rules=1, custodians=2, custody_disk_gib=unit_gib)
+        context = OrderContext(Swarm(4, replace(SETTINGS, steering=steering)), tmp_path)
+        free = [210]
+        profiles = _Profiles(
+            context,
+            (),
+            "cpu",
+            rates=Rates(),
+            is_reached=lambda: True,
+            disk_gib=lambda free=free: free[0],  # type: ignore[misc]
+        )
+        await profiles.submit()
+        with trio.move_on_after(1000):
+            async with trio.open_nursery() as watching:
+                watching.start_soon(profiles.run)
+                for gib in (190, 160, 90, 80, 0, 800, 1200):
+                    await trio.sleep(100)
+                    free[0] = gib
+        assert [entry.disk for entry in context.said if isinstance(entry, t.Profile)] == wanted
+        assert context.swarm.ledger.refused_counts() == {}
+
+
 def test_jobs_of_one_kind_take_equally_long() -> None:
     settings: dict[str, Any] = {"simulations": 16, "architecture": "c16b2", "steps": 300}
     play = {"job": "selfplay", "config": "hex8-2", "model": "/m", "games": 256, "settings": settings}

@@ -85,6 +85,7 @@ SAMPLES: list[t.Transaction] = [
     t.Propose(24, SteeringChange("pause", work="train", configuration="hex8-2"), ""),
     t.Propose(25, SteeringChange("resume"), ""),
     t.Profile(0, roles=(), device="cpu", software=A, rates={}, cost=0, life=0, hidden=True),
+    t.Profile(1, roles=(), device="cpu", software=A, rates={}, cost=0, life=0, disk=900),
     t.Held(1, (A, B)),
 ]
 

@@ -15,7 +15,7 @@ from consensus.ledger.records import transactions as t
 from consensus.ledger.records.changes import Change
 from consensus.ledger.records.decisions import SteeringChange
 from consensus.ledger.records.entities import Shard
-from consensus.ledger.rules.custody import GIVEN_UP, order_of
+from consensus.ledger.rules.custody import GIVEN_UP, MOST_CHANCES, chances_of, order_of
 from consensus.ledger.steering.custody import kept_shards
 from consensus.settings import EpochSettings, Settings, SettingsError, SteeringSettings
 from node.blobs.needs import needed_blobs
@@ -95,6 +95,58 @@ def test_who_cannot_be_reached_comes_last() -> None:
     old = Swarm(2)
     old.act(0, t.Profile(old.next_id(0), **roles, hidden=True))
     assert old.refusal() == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("disk", "chances"),
+    [(None, 1), (0, 0), (49, 0), (50, 1), (99, 1), (100, 2), (199, 2), (399, 4), (10**9, MOST_CHANCES)],
+)
+def test_twice_the_disk_is_twice_the_chances(disk: int | None, chances: int) -> None:
+    assert chances_of(disk, 50) == chances
+    assert chances_of(disk, 0) == 1
+
+
+def test_who_has_more_disk_holds_more_in_proportion_and_moves_nothing_else() -> None:
+    members = [digest_of("member", number) for number in range(8)]
+    weights, chances = dict.fromkeys(members, 1), {members[0]: 4, members[1]: 2, members[2]: 0}
+    firsts: Counter[bytes] = Counter()
+    for number in range(1200):
+        digest = digest_of("shard", number)
+        order = order_of(weights, digest, chances=chances)
+        assert order[-1] == members[2]
+        assert order_of(weights, digest, {members[3]}, chances)[-2:] == [members[2], members[3]]
+        plain = [member for member in order_of(weights, digest) if member not in chances]
+        assert [member for member in order if member not in chances] == plain
+        firsts.update(order[:1])
+    shares = [firsts[member] / 1200 for member in members]
+    expected = [4 / 11, 2 / 11, 0, *[1 / 11] * 5]
+    assert all(abs(share - wanted) < 0.04 for share, wanted in zip(shares, expected, strict=True)), shares
+
+
+def test_the_disk_that_members_tell_moves_shards_if_the_swarm_wants_that() -> None:
+    """A profile with a disk is nothing that programs know which do not know the setting: both refuse it alike."""
+    roles: dict[str, Any] = {"roles": (), "device": "cpu", "software": bytes(32), "rates": {}, "cost": 0, "life": 0}
+    plain = guarded(5)
+    plain.act(0, t.Profile(plain.next_id(0), **roles, disk=500))
+    assert plain.refusal() == "malformed"
+    swarm = guarded(5, replace(CUSTODY, steering=replace(CUSTODY.steering, custody_disk_gib=50)))
+    shard = swarm.play(0)
+    while swarm.ledger.custody_order(shard)[0] == swarm.id(0):
+        shard = swarm.play(0)
+    before, asked = swarm.ledger.custody_order(shard), swarm.ledger.custodians(kept(swarm, shard))
+    assert before[0] in asked
+    first = next(number for number in range(5) if swarm.id(number) == before[0])
+    swarm.act(first, t.Profile(swarm.next_id(first), **roles, disk=49))
+    assert swarm.refusal() is None
+    assert swarm.ledger.custody_order(shard) == [*before[1:], before[0]]
+    assert before[0] not in swarm.ledger.custodians(kept(swarm, shard))
+    swarm.act(first, t.Profile(swarm.next_id(first), **roles, disk=50))
+    assert swarm.ledger.custody_order(shard) == before
+    assert swarm.ledger.custodians(kept(swarm, shard)) == asked
+    for number in range(5):
+        swarm.act(number, t.Profile(swarm.next_id(number), **roles, disk=5000 if number == first else 60))
+    held = sum(swarm.ledger.custody_order(digest_of("blob", number))[0] == before[0] for number in range(200))
+    assert 100 < held < 170, "eight chances of twelve"
 
 
 def test_games_count_once_two_others_hold_them_and_teach_nobody_before() -> None:
@@ -297,7 +349,9 @@ def test_a_restored_ledger_goes_on_where_shards_were_unsafe() -> None:
     assert restored.configuration("hex8-2").games == 32
 
 
-@pytest.mark.parametrize("changes", [{"custodians": 9}, {"custodians": -1}, {"custody_s": 29}, {"custody_s": 0}])
+@pytest.mark.parametrize(
+    "changes", [{"custodians": 9}, {"custodians": -1}, {"custody_s": 29}, {"custody_s": 0}, {"custody_disk_gib": -1}]
+)
 def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(changes))):
         SteeringSettings(rules=1, **changes)

@@ -18,17 +18,23 @@ def sparse_policy(
     policy: NDArray[np.float32], offsets: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.uint16]]:
     """Return policies over the runs `offsets` as (choices, entries, weights) of a Shard; no run may be empty."""
-    counts = np.diff(offsets)
-    owners = np.repeat(np.arange(len(counts)), counts)
-    best = np.maximum.reduceat(policy, offsets[:-1])
-    kept = (policy * WEIGHT_UNIT >= SMALLEST) | (policy >= best[owners])
-    owners, entries = owners[kept], (np.arange(len(policy)) - offsets[:-1][owners])[kept]
-    choices = np.bincount(owners, minlength=len(counts))
-    starts = offsets_of(choices)[:-1]
-    mass = np.add.reduceat(policy[kept].astype(np.float64), starts)
-    weights = np.rint(policy[kept] / mass[owners] * WEIGHT_UNIT).astype(np.int64)
-    largest = np.lexsort((weights, owners))[offsets_of(choices)[1:] - 1]
-    weights[largest] += WEIGHT_UNIT - np.add.reduceat(weights, starts)
+    firsts = offsets[:-1]
+    best = np.maximum.reduceat(policy, firsts)
+    kept = policy * WEIGHT_UNIT >= SMALLEST
+    for row in np.flatnonzero(best * WEIGHT_UNIT < SMALLEST).tolist():  # a policy over so many that none is above
+        run = policy[offsets[row] : offsets[row + 1]]
+        kept[offsets[row] + run.argmax()] = (
+            True  # one: the rounding of hundreds of equal ones would exceed each of them
+        )
+    places = np.flatnonzero(kept)
+    choices = np.add.reduceat(kept, firsts, dtype=np.int64)
+    owners = np.repeat(np.arange(len(choices)), choices)
+    entries, starts = places - firsts[owners], offsets_of(choices)[:-1]
+    mass = np.add.reduceat(policy[places].astype(np.float64), starts)
+    weights = np.rint(policy[places] / mass[owners] * WEIGHT_UNIT).astype(np.int64)
+    largest = np.flatnonzero(weights == np.maximum.reduceat(weights, starts)[owners])
+    last = largest[np.flatnonzero(np.diff(owners[largest], append=-1))]  # of equal ones
+    weights[last] += WEIGHT_UNIT - np.add.reduceat(weights, starts)
     return choices.astype(np.int32), entries.astype(np.uint16), weights.astype(np.uint16)
 
 

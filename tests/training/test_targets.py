@@ -29,6 +29,18 @@ def test_sparse_policies_are_close_and_add_up(logits: list[list[float]]) -> None
         assert policy[dense.argmax()] >= policy.max() - rounding
 
 
+def test_of_a_policy_over_very_many_moves_the_best_one_is_kept() -> None:
+    """Where no entry is large enough, beside a policy that has some."""
+    flat = np.full(700, 1 / 701, np.float32)
+    flat[[3, 650, 699]] = 1.25 / 701
+    policy = np.concatenate([flat, np.array([0.5, 0.001, 0.499], np.float32), np.ones(900, np.float32) / 900])
+    choices, entries, weights = sparse_policy(policy, np.array([0, 700, 703, 1603], np.int32))
+    assert choices.tolist() == [1, 2, 1]
+    assert entries.tolist() == [3, 0, 2, 0]
+    assert weights[[0, 3]].tolist() == [WEIGHT_UNIT, WEIGHT_UNIT]
+    assert weights[1:3].sum(dtype=np.int64) == WEIGHT_UNIT
+
+
 def _found(policies: list[list[float]], values: list[list[float]]) -> SearchResult:
     offsets = offsets_of([len(policy) for policy in policies]).astype(np.int32)
     flat = np.array([p for policy in policies for p in policy], np.float32)

@@ -47,6 +47,15 @@ def test_a_tier_of_the_disk_depends_on_parts_of_it_and_on_bytes() -> None:
     assert seen == [2, 2, 1, 1, 0]
 
 
+def test_a_scarce_disk_has_no_room_for_what_others_made() -> None:
+    limits = WorkLimits()
+    assert limits.room_gib is None
+    limits.disk = DiskReading(41 * GIGABYTE - 1, 500 * GIGABYTE)
+    assert limits.room_gib == 40
+    limits.disk_tier = 1
+    assert limits.room_gib == 0
+
+
 def test_it_is_told_in_words() -> None:
     limits = WorkLimits()
     assert (limits.reasons, limits.may_claim) == ([], True)

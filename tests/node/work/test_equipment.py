@@ -17,7 +17,7 @@ from engine.config import config
 from node.config.swarm_file import MAX_TRAINING_PROCESSES
 from node.system.device import Gpu
 from node.system.imports import python_command
-from node.work.equipment import GPU_GAMES, Equipment, EquippedRunner
+from node.work.equipment import GPU_GAMES, Equipment, EquippedRunner, plan_equipment
 from node.work.jobs import perform
 from node.work.slots import SlotState, WorkerSlot, plan_slots
 from node.work.worker import Report, WorkerProcess, WorkError
@@ -194,9 +194,12 @@ class Story:
         assert claim is not None
         return claim
 
-    async def train(self, enough_at: int | None = None, processes: int | None = None) -> t.Transaction:
+    async def train(
+        self, enough_at: int | None = None, processes: int | None = None, gpu: Gpu | None = None
+    ) -> t.Transaction:
         self.enough = trio.Event()
-        slot = WorkerSlot(1, equipment=Equipment(self.processes if processes is None else processes))
+        equipment = Equipment(self.processes if processes is None else processes)
+        slot = WorkerSlot(1, gpu, equipment if gpu is None else plan_equipment(gpu, [gpu], None))
         worker = WorkerProcess(
             self.folder / "worker.log", python_command("training.worker"), slot.environment(), self.enough
         )
@@ -226,6 +229,20 @@ async def test_a_slot_trains_by_as_many_processes_as_it_has(tmp_path: Path) -> N
     assert len(story.others) == 1
     with trio.fail_after(10):
         while any(Path(f"/proc/{pid}").exists() for pid in story.others):
+            await trio.sleep(0.05)
+
+
+@pytest.mark.slow
+async def test_a_slot_whose_gpu_torch_cannot_use_trains_on_the_cpu_and_says_so(tmp_path: Path) -> None:
+    """A GPU that `nvidia-smi` lists and CUDA does not find, as with a build of torch for CPUs."""
+    story = Story(tmp_path / "a", 1)
+    story.play()
+    with capture_logs() as logs, trio.fail_after(100):
+        candidate = await story.train(gpu=Gpu("NVIDIA H200", "GPU-5c0de1a2"))
+    assert isinstance(candidate, t.Candidate)
+    assert [entry["kind"] for entry in logs if "though there is a GPU" in entry["event"]] == ["train"]
+    with trio.fail_after(10):  # a thread writes it
+        while "training on the CPU: torch" not in (tmp_path / "a" / "worker.log").read_text():
             await trio.sleep(0.05)
 
 

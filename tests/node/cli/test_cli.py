@@ -41,6 +41,7 @@ def test_help_names_every_command_and_loads_nothing() -> None:
     [
         (["bogus"], "ringrift-node: argument COMMAND: invalid choice: 'bogus'"),
         (["--bogus"], "ringrift-node: unrecognized arguments: --bogus; see ringrift-node --help"),
+        (["members", "--url", "x"], "ringrift-node members: unrecognized arguments: --url x; see ringrift-node "),
         (["run"], "ringrift-node run: the following arguments are required: SWARM.TOML, --key, --data; see "),
         (["init"], "ringrift-node init: the following arguments are required: DIR; see ringrift-node init --help"),
         (["init", "x", "--members", "two"], "ringrift-node init: argument --members: invalid int value: 'two'; see"),

@@ -99,13 +99,14 @@ def make_later(directory: Path) -> Path:
     """Write a version of the present program that has one more setting, `steering.coming_s`; return its folder."""
     for package in _PACKAGES:
         shutil.copytree(ROOT / package, directory / package, ignore=shutil.ignore_patterns("__pycache__"))
-    path = directory / "consensus" / "settings.py"
-    text = path.read_text()
-    for place, more in (
+    places = (
         ('    NAME = "steering"\n', "    coming_s: int = 7\n"),
         ('            "rules": 0,\n', '            "coming_s": 7,\n'),
-    ):
+    )
+    for place, more in places:
+        holding = [path for path in (directory / "consensus" / "settings").glob("*.py") if place in path.read_text()]
+        assert len(holding) == 1, place
+        text = holding[0].read_text()
         assert text.count(place) == 1, place
-        text = text.replace(place, place + more)
-    path.write_text(text)
+        holding[0].write_text(text.replace(place, place + more))
     return directory

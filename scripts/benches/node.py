@@ -30,8 +30,8 @@ _SUBMITTER = Path(__file__).parent / "_submitter.py"
 _RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 _SETTLE_S = 3.0  # between the last node's readiness and the measurement
 _START_LIMIT_S = 120.0
-WITH_SEARCH = replace(NEW_SWARM, selfplay=replace(NEW_SWARM.selfplay, games=2048, random_games=0, ceiling=10**6))
-"""Claims of some ten seconds, with the search from the first one on: random games are over before they are measured."""
+WITH_SEARCH = replace(NEW_SWARM, selfplay=replace(NEW_SWARM.selfplay, games=16384, random_games=0, ceiling=10**6))
+"""Claims of half a minute, with the search from the first one on: between short ones a slot rests."""
 _WORK_LIMIT_S = 300.0  # until games are played: the first time, kernels are compiled
 _RESULT = "result.json"
 _REQUESTS = 300  # for /status, one after the other

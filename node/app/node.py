@@ -143,6 +143,7 @@ class _Node:
     async def start(self, nursery: trio.Nursery) -> None:
         """Start everything in `nursery`; return when the node serves and gossips."""
         report, member, context = self._report(), self._ordering.member, self._work.context
+        readiness = report.readiness
         run, data, http = self._supervisor.run, self._data, self._options.http
         nursery.start_soon(run, "observing rounds", context.run)
         nursery.start_soon(run, "effect log", self._effects.run, member.subscribe())
@@ -159,24 +160,24 @@ class _Node:
         at_rest = partial(self._peers.is_at_rest, report)
         nursery.start_soon(run, "watching the disk", self._disk_guard.run, at_rest)
         nursery.start_soon(run, "watching memory", self._work.memory_guard.run)
-        outside = partial(log_while, report.outside, "outside", "this node is a member now")
+        outside = partial(log_while, readiness.outside, "outside", "this node is a member now")
         nursery.start_soon(run, "membership log", outside, self._peers.contacts.tried)
-        nursery.start_soon(run, "vote log", log_while, report.voteless, "no vote", "this node has a vote again")
+        nursery.start_soon(run, "vote log", log_while, readiness.voteless, "no vote", "this node has a vote again")
         nursery.start_soon(run, "writing certificates", write_certificates, context, data / _CERTIFICATES)
         nursery.start_soon(run, "writing proofs", write_fault_proofs, context, self._ordering.store, data / _FAULTS)
         nursery.start_soon(run, "work", self._work.run, member, self._peers.gossip)
-        unknown = partial(log_while, report.unknown, "unknown proposal", "this program knows all open proposals")
+        unknown = partial(log_while, readiness.unknown, "unknown proposal", "this program knows all open proposals")
         nursery.start_soon(run, "proposal log", unknown)
         roles, slots = list(self._options.roles), len(self._work.slots)
         _log.info("running", peers_at=str(self._options.listen), page=url, roles=roles, slots=slots)
-        nursery.start_soon(run, "service manager", keep_notified, lambda: report.readiness()[1])
-        if reason := report.fragility():
+        nursery.start_soon(run, "service manager", keep_notified, lambda: readiness.ready()[1])
+        if reason := readiness.fragility():
             _log.info("one member can stop this swarm", reason=reason)
 
     def _narrate(self, nursery: trio.Nursery, report: NodeReport) -> None:
         """Log from now on what matters to whoever runs this node."""
         member, book = self._ordering.member, self._peers.places.address_book
-        watch = PeerWatch(book.name, self._peers.gossip.statuses, report.quorum)
+        watch = PeerWatch(book.name, self._peers.gossip.statuses, report.readiness.quorum)
         nursery.start_soon(self._supervisor.run, "log of peers", watch.run)
         tell = partial(tell_effects, me=member.id, name_of=book.name)
         nursery.start_soon(self._supervisor.run, "log of the order", tell, member.subscribe())
@@ -206,8 +207,8 @@ class _Node:
 
     def _actions(self, report: NodeReport) -> NodeActions:
         address_book = self._peers.places.address_book
-        governance = Governance(self._work.context, address_book, self._proposals, report.level)
-        nominations = Nominations(self._work.context, report.level)
+        governance = Governance(self._work.context, address_book, self._proposals, report.readiness.level)
+        nominations = Nominations(self._work.context, report.readiness.level)
         imports = Imports(nominations, self._peers.bulk.blobs.add_file)
         return NodeActions(governance, nominations, imports, address_book, self._drain)
 

@@ -174,7 +174,7 @@ class Peers:
 
     def is_at_rest(self, report: NodeReport) -> bool:
         """Return whether the ledger here is the swarm's, and none of our transactions waits."""
-        is_level, _ = report.level()
+        is_level, _ = report.readiness.level()
         return is_level and self._member.status().pending == 0
 
     async def _admit_new_roster(self) -> None:

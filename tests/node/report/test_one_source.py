@@ -15,7 +15,7 @@ from node.gossip.rhythm import Rhythm
 from node.member.timing import CreationTiming
 from node.report import ledger as shown
 from node.report.effect_log import EffectLog
-from node.report.source import _slot
+from node.report.parts import slot_info
 from node.simulation.run import make_deterministic, short_preimage_chains
 from node.simulation.working_swarm import WorkingSwarm
 from node.work.context import subject_of
@@ -54,7 +54,7 @@ async def test_the_progress_of_a_slot_is_that_of_its_claim() -> None:
     assert claim is not None
     slot = SlotState(WorkerSlot(1), cast(Any, None))
     _Tally(slot, claim).observe({"games": 12})
-    (of_slot,), own_done = [_slot(slot)], {(swarm.id(0), work.claim): work.done for work in slot.works}
+    (of_slot,), own_done = [slot_info(slot)], {(swarm.id(0), work.claim): work.done for work in slot.works}
     (of_claim,) = shown.work(swarm.ledger, id_text, own_done)["claims"]
     assert of_slot["work"] is not None
     assert of_slot["work"]["done"] == of_claim["done"] == 12
@@ -71,7 +71,7 @@ async def test_a_slot_of_a_match_has_one_name() -> None:
     assert claim is not None
     slot = SlotState(WorkerSlot(1), cast(Any, None))
     _Tally(slot, claim)
-    of_slot = _slot(slot)["work"]
+    of_slot = slot_info(slot)["work"]
     (of_claim,) = shown.work(swarm.ledger, id_text)["claims"]
     assert of_slot is not None
     assert of_slot["subject"] == of_claim["subject"] == subject_of(claim)

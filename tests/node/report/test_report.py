@@ -13,7 +13,7 @@ from node.report import ledger as shown
 from node.report.conduct import conduct
 from node.report.effect_log import EffectLog
 from node.report.membership import announced
-from node.report.source import _state
+from node.report.peers import peer_state
 from node.text.effects import sentence
 from node.text.formatting import conduct as conduct_in_words
 from node.text.formatting import hundredths, measures, percent, value_by_quarter
@@ -207,4 +207,4 @@ def test_a_peer_that_turns_this_node_away_is_told_from_a_silent_one(
         asked_us_s=None,
         flaps=0,
     )
-    assert _state(peer) == told
+    assert peer_state(peer) == told
